@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The table of programs is the architecture: a program links the rooms of its
+# row and nothing else. Rooms are wildcards, so adding a file changes no line.
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VERSION := $(shell cat VERSION)
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O2 -g
+LDFLAGS ?=
+WERROR ?= 1
+SAN ?= 0
+V ?= 0
+
+ifeq ($(SAN),1)
+B ?= build-san
+else
+B ?= build
+endif
+
+# ---- the table ----------------------------------------------------------
+# NAME: objects of the hallway | rooms | libraries (pkg-config or -l)
+
+PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-capture \
+	chaperone-inspect chaperone-record chaperone-ship \
+	chaperone-collector chaperone-front chaperone-store chaperone-sign \
+	chaperone-report
+
+chaperone_MAIN    := cli/*.c agent/config.c
+chaperone_ROOMS   := agent/detect agent/ship
+chaperone_LIBS    := libpcre2-8 libhs yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
+
+chaperone-agent_MAIN  := agent/main.c agent/roles.c agent/config.c agent/outbox.c
+chaperone-agent_ROOMS :=
+chaperone-agent_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
+
+chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/fold.c
+chaperone-watch_ROOMS := agent/sense agent/who
+chaperone-watch_LIBS  := yaml-0.1 libpcap libseccomp libcap-ng libcrypto
+
+chaperone-capture_MAIN  := agent/captureproc.c agent/roles.c agent/config.c
+chaperone-capture_ROOMS := agent/sense
+chaperone-capture_LIBS  := yaml-0.1 libpcap libseccomp libcap-ng libcrypto
+
+chaperone-inspect_MAIN  := agent/inspectproc.c agent/roles.c agent/config.c
+chaperone-inspect_ROOMS := agent/extract agent/detect
+chaperone-inspect_LIBS  := libpcre2-8 libhs yaml-0.1 -lmagic zlib libarchive libseccomp libcap-ng libcrypto
+
+chaperone-record_MAIN  := agent/recordproc.c agent/roles.c agent/config.c
+chaperone-record_ROOMS := agent/record
+chaperone-record_LIBS  := yaml-0.1 sqlite3 libcrypto libzstd libseccomp libcap-ng jansson
+
+chaperone-ship_MAIN  := agent/shipproc.c agent/roles.c agent/config.c
+chaperone-ship_ROOMS := agent/ship
+chaperone-ship_LIBS  := yaml-0.1 libcurl libcrypto libzstd libseccomp libcap-ng jansson
+
+chaperone-collector_MAIN  := collector/main.c collector/roles.c collector/config.c
+chaperone-collector_ROOMS :=
+chaperone-collector_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
+
+chaperone-front_MAIN  := collector/frontproc.c collector/roles.c collector/config.c
+chaperone-front_ROOMS := collector/intake collector/web
+chaperone-front_LIBS  := yaml-0.1 libmicrohttpd gnutls libcrypto libzstd jansson libseccomp libcap-ng
+
+chaperone-store_MAIN  := collector/storeproc.c collector/roles.c collector/config.c
+chaperone-store_ROOMS := collector/store
+chaperone-store_LIBS  := yaml-0.1 sqlite3 libcrypto libzstd jansson libseccomp libcap-ng
+
+chaperone-sign_MAIN  := collector/signproc.c collector/roles.c collector/config.c
+chaperone-sign_ROOMS :=
+chaperone-sign_LIBS  := yaml-0.1 libcrypto libseccomp libcap-ng
+
+chaperone-report_MAIN  := collector/reportproc.c collector/roles.c collector/config.c
+chaperone-report_ROOMS := collector/store collector/report
+chaperone-report_LIBS  := yaml-0.1 sqlite3 libcrypto libzstd jansson libseccomp libcap-ng
+
+ROOMS := agent/sense agent/who agent/extract agent/detect agent/record \
+	agent/ship collector/intake collector/store collector/report \
+	collector/prove collector/web
+
+# Libraries that a room's own tests need.
+agent/sense_LIBS   := libpcap
+agent/extract_LIBS := -lmagic zlib libarchive
+agent/detect_LIBS  := libpcre2-8 libhs
+agent/ship_LIBS    := libcurl libzstd
+collector/intake_LIBS := libmicrohttpd gnutls libzstd
+collector/store_LIBS  := libzstd
+collector/web_LIBS    := libmicrohttpd gnutls
+LIB_LIBS := yaml-0.1 sqlite3 libcrypto libzstd jansson libseccomp libcap-ng
+
+# ---- flags --------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wcast-align \
+	-Wwrite-strings -Wundef -Wvla -Walloca -Wformat=2 -Wswitch-enum \
+	-Wdouble-promotion -Wnull-dereference
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+try = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null \
+	&& echo "$(1)")
+# clang alone counts statement expressions (OWN_TAKE) as pedantic.
+WARN += $(call try,-Wno-gnu-statement-expression)
+BASE := -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -fPIC \
+	-fno-strict-aliasing -MMD -MP
+ifeq ($(SAN),1)
+HARD := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -DSAN=1
+LD_HARD := -fsanitize=address,undefined
+else
+HARD := -fstack-protector-strong -fstack-clash-protection \
+	$(call try,-fcf-protection) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+LD_HARD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+endif
+
+pkgs = $(filter-out -l%,$(1))
+libs = $(if $(call pkgs,$(1)),$(shell pkg-config --libs $(call pkgs,$(1)))) \
+	$(filter -l%,$(1))
+ALL_PKGS := $(sort $(foreach p,$(PROGRAMS),$(call pkgs,$($(p)_LIBS))) cmocka)
+PKG_CFLAGS := $(shell pkg-config --cflags $(ALL_PKGS) 2>/dev/null)
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2);)
+
+# ---- objects ------------------------------------------------------------
+
+LIB_SRC := $(wildcard lib/*.c)
+room_src = $(wildcard $(1)/*.c)
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+
+.PHONY: all
+all: $(PROGRAMS:%=$(B)/bin/%) $(B)/lib/pam_chaperone.so
+
+# Rebuilds everything when the compiler or a flag changes.
+STAMP := $(B)/flags
+FLAGS := $(CC) $(BASE) $(WARN) $(HARD) $(CFLAGS) $(LDFLAGS)
+$(STAMP): FORCE
+	@mkdir -p $(B)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
+	    printf '%s\n' '$(subst ','\'',$(FLAGS))' > $@
+.PHONY: FORCE
+FORCE:
+
+$(B)/%.o: %.c $(STAMP)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(BASE) $(WARN) $(HARD) $(PKG_CFLAGS) $(CFLAGS) \
+	    -c -o $@ $<
+
+$(B)/lib.a: $(call obj,$(LIB_SRC))
+	@rm -f $@
+	$(call say,AR,$@)ar rcs $@ $^
+
+define room_rule
+$(B)/$(1).a: $(call obj,$(call room_src,$(1)))
+	@mkdir -p $$(@D); rm -f $$@
+	$$(call say,AR,$$@)ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+define program_rule
+$(B)/bin/$(1): $(call obj,$(wildcard $($(1)_MAIN))) \
+    $($(1)_ROOMS:%=$(B)/%.a) $(B)/lib.a
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)$$(CC) $$(HARD) $$(LD_HARD) $$(CFLAGS) $$(LDFLAGS) \
+	    -o $$@ $$^ $$(call libs,$($(1)_LIBS))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+$(B)/lib/pam_chaperone.so: $(call obj,$(wildcard packaging/pam/*.c))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(HARD) $(CFLAGS) $(LDFLAGS) -shared \
+	    -Wl,-z,relro,-z,now -o $@ $^ -lpam
+
+# ---- tests --------------------------------------------------------------
+
+UNIT_SRC := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
+UNIT := $(patsubst tests/unit/%_test.c,$(B)/unit/%_test,$(UNIT_SRC))
+# The room that a unit test is about, by its path; lib and hallways have none.
+test_room = $(filter $(ROOMS),$(patsubst %/,%,$(dir $(1))))
+# A hallway test (tests/unit/agent/x_test.c) links agent/x.c.
+test_hall = $(if $(call test_room,$(1)),,$(wildcard $(patsubst %_test,%.c,$(1))))
+
+define unit_rule
+$(B)/unit/$(1): $(B)/tests/unit/$(1).o \
+    $(filter-out $(B)/lib/%,$(call obj,$(call test_hall,$(1)))) \
+    $(addsuffix .a,$(addprefix $(B)/,$(call test_room,$(1)))) $(B)/lib.a
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)$$(CC) $$(HARD) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ \
+	    -lcmocka $$(call libs,$(foreach r,$(call test_room,$(1)),$($(r)_LIBS)) $(LIB_LIBS))
+endef
+$(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
+
+.PHONY: unit
+unit: $(UNIT)
+
+-include tests/tests.mk
+-include packaging/packaging.mk
+
+.PHONY: clean
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config - the agent's configuration file (docs/man/chaperone-agent.conf.5).
+ */
+#ifndef AGENT_CONFIG_H
+#define AGENT_CONFIG_H
+
+#include <stdint.h>
+
+#include "lib/diag.h"
+#include "lib/own.h"
+
+#define CONFIG_LIST_MAX 32
+
+struct config_list {
+	char *items[CONFIG_LIST_MAX + 1]; /* NULL-ended */
+	size_t n;
+};
+
+struct config {
+	char *host; /* name in reports; default: hostname */
+	char *state; /* the agent's directory */
+	struct config_list watch; /* directories */
+	struct config_list exclude;
+	struct config_list interfaces; /* to capture from; may be empty */
+	struct config_list rules; /* directories of packs */
+	char *roster; /* or NULL */
+	char *sessions; /* where the PAM module writes */
+	char *sshd_log; /* or NULL */
+	uint64_t inspectors; /* 1..16 */
+	uint64_t object_max; /* bytes of one object examined */
+	char digest[65]; /* SHA-256 of the file's bytes */
+};
+
+/*
+ * config_read - strict: unknown keys are refused with file:line:col. Relative
+ * paths are taken from the file's directory.
+ * Returns 0, -EBADMSG or -errno with a sentence; @out untouched on failure.
+ */
+int config_read(
+    const char *path, struct config *out, struct diag *why) MUST_CHECK;
+void config_done(struct config *c);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * detect - the door of the detection room: rule packs in, findings out.
+ *
+ * Owns: the rule format, the compiled ruleset, matching, validation, levels.
+ * Never: opens what is scanned, decodes containers, keeps a matched byte
+ * after scan_end.
+ */
+#ifndef AGENT_DETECT_H
+#define AGENT_DETECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/content.h"
+#include "lib/diag.h"
+#include "lib/finding.h"
+#include "lib/json.h"
+#include "lib/own.h"
+
+struct ruleset;
+
+/* One thing to say about a rule file. */
+struct problem {
+	bool error; /* false is a warning */
+	char name[32]; /* "unknown-key", "no-negative-test", … */
+	char text[512]; /* "file:line:col: sentence; hint" */
+};
+
+struct problems {
+	struct problem *list;
+	size_t n;
+};
+
+void problems_done(struct problems *p);
+
+/*
+ * ruleset_load - reads every *.yaml of @dirs (not below them, sorted by name,
+ * no links) and compiles all or nothing. A set without a detector is refused.
+ * @problems: NULL, or receives every error and warning, also on success.
+ * Returns 0, -EBADMSG (some error; the first one is in @why), -errno of
+ * reading. *out is untouched on failure.
+ */
+int ruleset_load(const char *const *dirs, size_t ndirs, struct ruleset **out,
+    struct problems *problems, struct diag *why) MUST_CHECK;
+void ruleset_free(struct ruleset *r);
+void ruleset_freep(struct ruleset **r);
+/* ruleset_digest - 64 hex digits over the exact bytes of all packs. */
+const char *ruleset_digest(const struct ruleset *r);
+size_t ruleset_count(const struct ruleset *r);
+/* ruleset_slow - NULL, or why this build or host matches more slowly. */
+const char *ruleset_slow(const struct ruleset *r);
+/* ruleset_list - one JSON object a detector, for `rules list`. */
+typedef void ruleset_line_fn(void *ctx, const void *json, size_t len);
+int ruleset_list(
+    const struct ruleset *r, ruleset_line_fn *line, void *ctx) MUST_CHECK;
+/*
+ * ruleset_test - runs the samples inside the packs; one JSON object each.
+ * *failed counts those that did not give what they expect.
+ */
+int ruleset_test(const struct ruleset *r, ruleset_line_fn *line, void *ctx,
+    size_t *failed) MUST_CHECK;
+
+/* A scan in progress: one at a time, reusable, bound to one ruleset. */
+struct scan;
+
+int scan_new(const struct ruleset *r, struct scan **out) MUST_CHECK;
+void scan_free(struct scan *s);
+void scan_freep(struct scan **s);
+/* scan_key - the key of finding tags (32 bytes); without one no tag is set. */
+void scan_key(struct scan *s, const uint8_t key[32]);
+/* scan_begin - starts a piece of text: bytes of UTF-8 as far as they are. */
+void scan_begin(struct scan *s);
+/*
+ * scan_feed - the next bytes. The findings do not depend on where the bytes
+ * are cut. Memory is bounded whatever the length.
+ */
+int scan_feed(struct scan *s, struct content c) MUST_CHECK;
+/*
+ * scan_end - ends the piece and hands over its findings, highest confidence
+ * first; @found takes ownership of what the finding holds. Spans are offsets
+ * into the bytes that were fed; member is NULL.
+ * @indeterminate: receives the number of places where a limit was hit.
+ */
+typedef void scan_found_fn(void *ctx, struct finding *f);
+int scan_end(struct scan *s, scan_found_fn *found, void *ctx,
+    uint64_t *indeterminate) MUST_CHECK;
+/*
+ * scan_mask - scans a short text (a name, a URI) and writes it with every
+ * match replaced by "[detector]"; control bytes stay as they are.
+ * Returns 1 if something was replaced, 0 if not, or negative errno; @found may
+ * be NULL.
+ */
+int scan_mask(struct scan *s, struct content text, struct buf *out,
+    scan_found_fn *found, void *ctx) MUST_CHECK;
+
+#endif

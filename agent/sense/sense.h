@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sense - the door of the sensor room: what the kernel tells, as events.
+ *
+ * Owns: fanotify, the process connector, libpcap, and TCP reassembly.
+ * Never: attributes an event to a person (who does), parses payload (extract
+ * does), or opens a path.
+ */
+#ifndef AGENT_SENSE_H
+#define AGENT_SENSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/content.h"
+#include "lib/diag.h"
+#include "lib/flow.h"
+#include "lib/own.h"
+
+/* ---- files (fanotify.c) ---- */
+
+enum file_op { FILE_OPEN, FILE_READ, FILE_WRITE, FILE_EXEC };
+
+const char *file_op_name(enum file_op op);
+
+#define EVENT_PATH_MAX 4096
+
+/* struct event of the design: one thing that happened to one object. */
+struct event {
+	struct stamp at;
+	enum file_op op;
+	pid_t pid; /* as the kernel told it; 0 if not known */
+	bool gone; /* the process had ended when the event was read */
+	int pidfd; /* owned by the event, -1 if none */
+	int fd; /* owned by the event: the object, for reading; -1 */
+	uint64_t dev, ino;
+	uint64_t size;
+	int64_t ctime_ns;
+	int64_t mtime_ns;
+	size_t path_len;
+	char path[EVENT_PATH_MAX + 1]; /* a label, resolved at the event */
+	bool deleted; /* the path had been unlinked */
+};
+
+void event_done(struct event *e); /* closes both descriptors */
+
+struct files; /* one fanotify group */
+
+/* What the sensor counts, since start. */
+struct files_counters {
+	uint64_t events; /* read from the kernel */
+	uint64_t outside; /* dropped here: not below a watched path */
+	uint64_t gone; /* whose process had ended */
+	uint64_t overflows; /* FAN_Q_OVERFLOW */
+};
+
+/*
+ * files_open - one group (FAN_CLASS_NOTIF, pidfd where the kernel has it) with
+ * FAN_MARK_FILESYSTEM marks on the file systems of @paths, filtered to what
+ * lies below @paths and not below @excludes.
+ * Needs CAP_SYS_ADMIN. A path that does not exist is told in @missing (a
+ * count) and is no error; none at all is -ENOENT.
+ */
+int files_open(const char *const *paths, size_t npaths,
+    const char *const *excludes, size_t nexcludes, struct files **out,
+    size_t *missing, struct diag *why) MUST_CHECK;
+void files_close(struct files *f);
+int files_fd(const struct files *f);
+/*
+ * files_read - the next event that is inside. 1 and *e, 0 when none is there,
+ * -EOVERFLOW when the kernel's queue ran over (events were lost; the caller
+ * writes the gap and goes on), or -errno.
+ */
+int files_read(struct files *f, struct event *e) MUST_CHECK;
+const struct files_counters *files_counters(const struct files *f);
+
+/* ---- processes (process.c) ---- */
+
+enum process_op { PROCESS_FORK, PROCESS_EXEC, PROCESS_EXIT, PROCESS_LOST };
+
+struct process_event {
+	enum process_op op;
+	pid_t pid; /* tgid */
+	pid_t parent; /* tgid of the parent, for fork */
+};
+
+struct processes;
+
+/*
+ * processes_open - the process connector (NETLINK_CONNECTOR, CN_IDX_PROC),
+ * opened in the network namespace of pid 1, where alone it lives.
+ * -ENOTSUP where the kernel or the privilege is missing: the caller goes on
+ * without it and says so.
+ */
+int processes_open(struct processes **out, struct diag *why) MUST_CHECK;
+void processes_close(struct processes *p);
+int processes_fd(const struct processes *p);
+/* processes_read - 1 and *e, 0 when none is there, -errno. PROCESS_LOST: the
+ * socket's queue ran over. */
+int processes_read(struct processes *p, struct process_event *e) MUST_CHECK;
+
+/* ---- packets (capture.c) ---- */
+
+/* One packet source: an interface, or a capture file. */
+struct capture;
+
+struct capture_counters {
+	uint64_t packets, bytes;
+	uint64_t dropped; /* pcap_stats ps_drop: the ring was full */
+	uint64_t if_dropped; /* ps_ifdrop */
+};
+
+/*
+ * capture_open_live - TPACKET_V3, snaplen 262144, no immediate mode, 10 ms.
+ * @syn_only: a second, immediate source of SYN segments, so that a flow's
+ * owner can be asked before a short program has ended.
+ * capture_open_file - a pcap or pcapng stream from a descriptor, which is
+ * taken. Both: -errno with a sentence.
+ */
+int capture_open_live(const char *interface, bool syn_only,
+    struct capture **out, struct diag *why) MUST_CHECK;
+int capture_open_file(
+    int fd, struct capture **out, struct diag *why) MUST_CHECK;
+void capture_close(struct capture *c);
+int capture_fd(const struct capture *c);
+/*
+ * capture_read - the next packet's IP bytes (link layer, VLAN and cooked
+ * headers removed), borrowed until the next call. 1, 0 when none is there,
+ * -ENODATA at the end of a file, -EBADMSG for a broken file.
+ */
+int capture_read(
+    struct capture *c, struct content *ip, struct stamp *at) MUST_CHECK;
+int capture_counters(struct capture *c, struct capture_counters *out);
+
+/* ---- reassembly (stream.c) ---- */
+
+struct stream_sink {
+	void *ctx;
+	void (*open)(void *ctx, uint64_t flow, const struct tuple *t,
+	    bool midstream, struct stamp at);
+	/* In order per direction; each byte once. */
+	void (*data)(void *ctx, uint64_t flow, enum direction d,
+	    uint64_t offset, struct content c);
+	void (*gap)(void *ctx, uint64_t flow, enum direction d, uint64_t offset,
+	    uint64_t bytes);
+	void (*close)(void *ctx, uint64_t flow, uint64_t to_server,
+	    uint64_t to_client, uint64_t gap_bytes, const char *how,
+	    struct stamp at);
+	/* Whole packets that no flow took: malformed, over a limit. */
+	void (*loss)(
+	    void *ctx, const char *reason, uint64_t packets, uint64_t bytes);
+};
+
+struct stream_limits {
+	unsigned flows_max; /* 65,536 */
+	size_t memory_max; /* of data that waits for a hole: 32 MiB */
+	size_t flow_memory_max; /* the same for one direction: 1 MiB */
+	uint64_t idle_us; /* 300 s */
+};
+
+struct streams;
+
+int streams_new(const struct stream_sink *sink, const struct stream_limits *lim,
+    struct streams **out) MUST_CHECK;
+void streams_free(struct streams *s);
+/* streams_packet - one IP packet; hostile. Never fails: what it cannot use is
+ * told to loss(). */
+void streams_packet(struct streams *s, struct content ip, struct stamp at);
+/* streams_tick - closes idle flows; streams_flush - closes all. */
+void streams_tick(struct streams *s, struct stamp now);
+void streams_flush(struct streams *s, struct stamp now);
+
+#endif

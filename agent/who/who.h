@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * who - the door of the attribution room: a pid or a flow in, an actor out.
+ *
+ * Owns: login sessions (from our PAM module and from sshd's log), process
+ * lineage, socket owners, the roster. Never: guesses. A wrong person is the
+ * one error that is not allowed; unknown with a reason is always right.
+ */
+#ifndef AGENT_WHO_H
+#define AGENT_WHO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/actor.h"
+#include "lib/clock.h"
+#include "lib/diag.h"
+#include "lib/flow.h"
+#include "lib/own.h"
+
+struct who;
+
+struct who_config {
+	const char *roster; /* path, or NULL: everybody who is not in the
+				     group chaperone-staff is "unassigned" */
+	const char *sessions_dir; /* where pam_chaperone.so writes */
+	const char *sshd_log; /* path of sshd's log, or NULL */
+	const char *proc; /* "/proc"; a fake tree in tests */
+};
+
+/* A login session that began or ended, told once. */
+struct session_event {
+	bool open;
+	struct stamp at;
+	struct actor actor;
+	char tty[32];
+};
+
+typedef void who_session_fn(void *ctx, const struct session_event *e);
+
+/*
+ * who_open - reads the roster (errors name file:line:col) and the sessions
+ * that exist, and seeds lineage from /proc.
+ */
+int who_open(const struct who_config *c, who_session_fn *session, void *ctx,
+    struct who **out, struct diag *why) MUST_CHECK;
+void who_close(struct who *w);
+/* who_fd - becomes readable when who_step has work (inotify); -1 if none. */
+int who_fd(const struct who *w);
+/* who_step - takes in new and ended sessions; call when readable and at least
+ * once a second. */
+int who_step(struct who *w) MUST_CHECK;
+/* who_reload - a new roster, all or nothing; the old one stays on failure. */
+int who_reload(struct who *w, struct diag *why) MUST_CHECK;
+
+/* Lineage, as the process connector tells it. */
+void who_fork(struct who *w, pid_t parent, pid_t child);
+void who_exec(struct who *w, pid_t pid);
+void who_exit(struct who *w, pid_t pid);
+
+/*
+ * who_pid - who stands behind a process. @gone: it has ended, so only what was
+ * remembered of it counts, and only if the pid cannot have been reused since.
+ */
+void who_pid(struct who *w, pid_t pid, bool gone, struct actor *out);
+/*
+ * who_flow - who owns the local end of a flow: sock_diag by tuple, then the
+ * inode among the descriptors of processes, people's first. Call as early as
+ * possible. @outgoing: receives true if the local end is the client.
+ */
+void who_flow(
+    struct who *w, const struct tuple *t, struct actor *out, bool *outgoing);
+
+/* Counts for the heartbeat: by grade, and sessions open now. */
+struct who_counters {
+	uint64_t by_grade[GRADE_UNKNOWN + 1];
+	uint64_t sessions;
+	uint64_t processes; /* remembered now */
+	bool pam; /* the PAM module has been seen at work */
+};
+
+const struct who_counters *who_counters(const struct who *w);
+
+#endif

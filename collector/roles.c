@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * roles - the collector's processes: the threat model on one screen.
+ *
+ *   agents --mTLS--> front --batches--> store --leaf hashes--> sign
+ *   people --TLS---> front --requests-> report --"I will read"--> store
+ */
+#include "collector/roles.h"
+
+#include "lib/own.h"
+
+const struct role COLLECTOR_ROLES[] = {
+    /* Faces the network; holds no key but TLS's. */
+    {.id = ROLE_FRONT,
+	.name = "front",
+	.program = "chaperone-front",
+	.user = "chaperone-front",
+	.uid = 64914,
+	.filter = JAIL_FILTER_NONE,
+	.early = true,
+	.dir = "front"},
+    /* Reads the database; every read of people's data is recorded first. */
+    {.id = ROLE_REPORT,
+	.name = "report",
+	.program = "chaperone-report",
+	.user = "chaperone-report",
+	.uid = 64913,
+	.filter = JAIL_FILTER_NONE},
+    /* The only writer of the database. */
+    {.id = ROLE_STORE,
+	.name = "store",
+	.program = "chaperone-store",
+	.user = "chaperone-store",
+	.uid = 64911,
+	.filter = JAIL_FILTER_RECORD,
+	.landlock = true,
+	.early = true,
+	.dir = "store"},
+    /* Holds the keys; signs only consistent extensions; has no network. */
+    {.id = ROLE_SIGN,
+	.name = "sign",
+	.program = "chaperone-sign",
+	.user = "chaperone-sign",
+	.uid = 64912,
+	.filter = JAIL_FILTER_SIGN,
+	.landlock = true,
+	.early = true,
+	.dir = "sign"},
+    {0},
+};
+
+const struct role_link COLLECTOR_LINKS[] = {
+    {ROLE_FRONT, ROLE_STORE},
+    {ROLE_FRONT, ROLE_REPORT},
+    {ROLE_STORE, ROLE_SIGN},
+    {ROLE_STORE, ROLE_REPORT},
+    {0, 0},
+};
