@@ -33,12 +33,33 @@ struct config {
 };
 
 /*
- * config_read - strict: unknown keys are refused with file:line:col. Relative
- * paths are taken from the file's directory.
+ * config_read - strict: unknown keys are refused with file:line:col; paths are
+ * absolute. What is left out has its default (config_default).
  * Returns 0, -EBADMSG or -errno with a sentence; @out untouched on failure.
  */
 int config_read(
     const char *path, struct config *out, struct diag *why) MUST_CHECK;
 void config_done(struct config *c);
+/*
+ * config_write - the same configuration as a file that config_read reads back
+ * to equal values. Written beside @path and renamed over it, mode 0644.
+ */
+int config_write(
+    const struct config *c, const char *path, struct diag *why) MUST_CHECK;
+/* config_copy - a text into a member that config_done frees. 0 or -ENOMEM. */
+int config_copy(char **member, const char *text) MUST_CHECK;
+
+/* The arguments every agent process gets: --config FILE --state DIR, --index N.
+ * Exits with 2 and a word for others unless @extra takes them (returns how many
+ * of argv it took, 0 for none; may be NULL). */
+struct config_args {
+	const char *config;
+	const char *state;
+	unsigned index;
+	int (*extra)(void *ctx, int argc, char **argv);
+	void *ctx;
+};
+
+void config_args(struct config_args *a, int argc, char **argv);
 
 #endif

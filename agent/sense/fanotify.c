@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fanotify - file access as the kernel tells it: events with descriptors.
+ *
+ * Owns: the fanotify group, its marks, and the filter by path.
+ * Never: opens an object by its path (the event's descriptor is the object),
+ * opens anything inside a watched file system while events wait (it would see
+ * itself), or decides who did it.
+ * Hands over: an event with its two descriptors; event_done closes them.
+ *
+ * FILESYSTEM marks, never mount marks: those are blind to bind mounts and to
+ * other mount namespaces. Notification class: a user's open never waits on us.
+ * The event's descriptor does not make events of its own (FMODE_NONOTIFY).
+ */
+#include "agent/sense/sense.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/stat.h>
+
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#ifndef FAN_REPORT_PIDFD
+#define FAN_REPORT_PIDFD 0x00000080
+#endif
+#ifndef FAN_EVENT_INFO_TYPE_PIDFD
+#define FAN_EVENT_INFO_TYPE_PIDFD 4
+#endif
+
+#define PREFIXES_MAX 64
+#define BUFFER 16384
+
+struct prefix {
+	char path[PATH_MAX];
+	size_t len;
+};
+
+struct files {
+	int fd;
+	bool pidfds;
+	struct prefix in[PREFIXES_MAX], out[PREFIXES_MAX];
+	size_t nin, nout;
+	struct files_counters counters;
+	uint64_t pending; /* operations left of the event in hand */
+	struct event hand;
+	_Alignas(struct fanotify_event_metadata) uint8_t buffer[BUFFER];
+	const uint8_t *at;
+	size_t left;
+};
+
+static const char *const OPS[] = {"open", "read", "write", "exec"};
+
+/* One event of ours for each kernel bit, in the order that they happen. */
+static const struct {
+	uint64_t bit;
+	enum file_op op;
+} BITS[] = {
+    {FAN_OPEN_EXEC, FILE_EXEC},
+    {FAN_OPEN, FILE_OPEN},
+    {FAN_CLOSE_NOWRITE, FILE_READ},
+    {FAN_CLOSE_WRITE, FILE_WRITE},
+};
+
+#define MASK (FAN_OPEN | FAN_OPEN_EXEC | FAN_CLOSE_WRITE | FAN_CLOSE_NOWRITE)
+
+const char *
+file_op_name(enum file_op op)
+{
+	return OPS[op];
+}
+
+void
+event_done(struct event *e)
+{
+	own_close(&e->pidfd);
+	own_close(&e->fd);
+	e->pidfd = e->fd = -1;
+}
+
+static int
+add_prefix(struct prefix *list, size_t *n, const char *path, struct diag *why)
+{
+	struct prefix *p;
+	OWN_MEM char *real = NULL;
+
+	if (*n == PREFIXES_MAX)
+		return diag_set(
+		    why, -E2BIG, "more than %d watched paths", PREFIXES_MAX);
+	real = realpath(path, NULL);
+	if (real == NULL)
+		return -errno;
+	p = &list[*n];
+	p->len = strlen(real);
+	if (p->len >= sizeof p->path)
+		return -ENAMETOOLONG;
+	/* "/" is a prefix of everything: its length is 0. */
+	if (p->len == 1)
+		p->len = 0;
+	memcpy(p->path, real, p->len);
+	p->path[p->len] = '\0';
+	(*n)++;
+	return 0;
+}
+
+static int
+mark(struct files *f, const char *path, struct diag *why)
+{
+	if (fanotify_mark(f->fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, MASK,
+		AT_FDCWD, path) != 0)
+		return diag_set(why, -errno, "%s: cannot be watched: %s", path,
+		    strerror(errno));
+	return 0;
+}
+
+static int
+add_all(struct files *f, const char *const *paths, size_t n, size_t *missing,
+    struct diag *why)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = add_prefix(f->in, &f->nin, paths[i], why);
+
+		if (r == -ENOENT || r == -ENOTDIR) {
+			(*missing)++;
+			continue;
+		}
+		if (r == 0)
+			r = mark(f, paths[i], why);
+		if (r != 0)
+			return diag_set(
+			    why, r, "%s: %s", paths[i], strerror(-r));
+	}
+	return f->nin > 0
+		   ? 0
+		   : diag_set(why, -ENOENT, "none of the watched paths exists");
+}
+
+int
+files_open(const char *const *paths, size_t npaths, const char *const *excludes,
+    size_t nexcludes, struct files **out, size_t *missing, struct diag *why)
+{
+	struct files *f = calloc(1, sizeof *f);
+	unsigned flags =
+	    FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS;
+	int r = 0;
+
+	if (f == NULL)
+		return -ENOMEM;
+	*missing = 0;
+	f->hand.fd = f->hand.pidfd = -1;
+	f->pidfds = true;
+	f->fd = fanotify_init(
+	    flags | FAN_REPORT_PIDFD, O_RDONLY | O_LARGEFILE | O_CLOEXEC);
+	if (f->fd < 0 && errno == EINVAL) {
+		f->pidfds = false;
+		f->fd =
+		    fanotify_init(flags, O_RDONLY | O_LARGEFILE | O_CLOEXEC);
+	}
+	if (f->fd < 0)
+		r = diag_set(why, -errno, "fanotify: %s", strerror(errno));
+	for (size_t i = 0; r == 0 && i < nexcludes; i++) {
+		r = add_prefix(f->out, &f->nout, excludes[i], why);
+		if (r == -ENOENT || r == -ENOTDIR)
+			r = 0;
+	}
+	if (r == 0)
+		r = add_all(f, paths, npaths, missing, why);
+	if (r != 0) {
+		files_close(f);
+		return r;
+	}
+	*out = f;
+	return 0;
+}
+
+void
+files_close(struct files *f)
+{
+	if (f == NULL)
+		return;
+	event_done(&f->hand);
+	own_close(&f->fd);
+	free(f);
+}
+
+int
+files_fd(const struct files *f)
+{
+	return f->fd;
+}
+
+const struct files_counters *
+files_counters(const struct files *f)
+{
+	return &f->counters;
+}
+
+static bool
+below(const struct prefix *list, size_t n, const char *path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(path, list[i].path, list[i].len) == 0 &&
+		    (path[list[i].len] == '/' || path[list[i].len] == '\0'))
+			return true;
+	return false;
+}
+
+/*
+ * The path is a label: what the object was called when we asked. readlink does
+ * not open anything. A file that was unlinked has " (deleted)" behind it.
+ */
+static void
+name_object(struct event *e)
+{
+	static const char GONE[] = " (deleted)";
+	char link[64];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", e->fd);
+	n = readlink(link, e->path, EVENT_PATH_MAX);
+	if (n < 0)
+		n = 0;
+	e->path_len = (size_t)n;
+	if (e->path_len > sizeof GONE &&
+	    memcmp(e->path + e->path_len - (sizeof GONE - 1), GONE,
+		sizeof GONE - 1) == 0) {
+		struct stat st;
+
+		/* A file may really be called so: then it still has a link. */
+		if (fstat(e->fd, &st) == 0 && st.st_nlink == 0) {
+			e->deleted = true;
+			e->path_len -= sizeof GONE - 1;
+		}
+	}
+	e->path[e->path_len] = '\0';
+}
+
+static int
+describe(struct event *e)
+{
+	struct stat st;
+
+	if (fstat(e->fd, &st) != 0)
+		return -errno;
+	e->dev = st.st_dev;
+	e->ino = st.st_ino;
+	e->size = st.st_size < 0 ? 0 : (uint64_t)st.st_size;
+	e->ctime_ns =
+	    (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	e->mtime_ns =
+	    (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	name_object(e);
+	return S_ISREG(st.st_mode) ? 0 : -EINVAL;
+}
+
+/* The pidfd of an event, -1 if there is none; *gone if the process had ended. */
+static int
+take_pidfd(const struct fanotify_event_metadata *m, bool *gone)
+{
+	const uint8_t *p = (const uint8_t *)m + m->metadata_len;
+	size_t left = m->event_len - m->metadata_len;
+
+	while (left >= sizeof(struct fanotify_event_info_header)) {
+		struct fanotify_event_info_header h;
+		int32_t pidfd;
+
+		memcpy(&h, p, sizeof h);
+		if (h.len < sizeof h || h.len > left)
+			return -1;
+		if (h.info_type == FAN_EVENT_INFO_TYPE_PIDFD &&
+		    h.len >= sizeof h + sizeof pidfd) {
+			memcpy(&pidfd, p + sizeof h, sizeof pidfd);
+			*gone = pidfd < 0;
+			return pidfd;
+		}
+		p += h.len;
+		left -= h.len;
+	}
+	return -1;
+}
+
+/* Takes one kernel event into hand; 1, 0 to skip it, or -EOVERFLOW. */
+static int
+take_one(struct files *f, const struct fanotify_event_metadata *m)
+{
+	struct event *e = &f->hand;
+
+	f->counters.events++;
+	if ((m->mask & FAN_Q_OVERFLOW) != 0) {
+		f->counters.overflows++;
+		return -EOVERFLOW;
+	}
+	*e = (struct event){
+	    .at = clock_now(), .pid = m->pid, .fd = m->fd, .pidfd = -1};
+	if (f->pidfds)
+		e->pidfd = take_pidfd(m, &e->gone);
+	if (e->fd < 0 || describe(e) != 0 || !below(f->in, f->nin, e->path) ||
+	    below(f->out, f->nout, e->path)) {
+		f->counters.outside++;
+		event_done(e);
+		return 0;
+	}
+	if (e->gone)
+		f->counters.gone++;
+	f->pending = m->mask & MASK;
+	/* An exec opens too; one record says it. */
+	if ((f->pending & FAN_OPEN_EXEC) != 0)
+		f->pending &= ~(uint64_t)FAN_OPEN;
+	return 1;
+}
+
+/* The next operation of the event in hand; the last one takes the descriptors,
+ * the others get copies. */
+static int
+give(struct files *f, struct event *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(BITS); i++) {
+		if ((f->pending & BITS[i].bit) == 0)
+			continue;
+		f->pending &= ~BITS[i].bit;
+		*e = f->hand;
+		e->op = BITS[i].op;
+		if (f->pending == 0) {
+			f->hand.fd = f->hand.pidfd = -1;
+			return 1;
+		}
+		e->fd = fcntl(f->hand.fd, F_DUPFD_CLOEXEC, 0);
+		e->pidfd = f->hand.pidfd < 0
+			       ? -1
+			       : fcntl(f->hand.pidfd, F_DUPFD_CLOEXEC, 0);
+		return e->fd < 0 ? -errno : 1;
+	}
+	event_done(&f->hand);
+	return 0;
+}
+
+int
+files_read(struct files *f, struct event *e)
+{
+	for (;;) {
+		struct fanotify_event_metadata m;
+		int r;
+
+		if (f->pending != 0 && (r = give(f, e)) != 0)
+			return r;
+		if (f->left < sizeof m) {
+			ssize_t n = read(f->fd, f->buffer, sizeof f->buffer);
+
+			if (n < 0)
+				return errno == EAGAIN || errno == EINTR
+					   ? 0
+					   : -errno;
+			f->at = f->buffer;
+			f->left = (size_t)n;
+			if (f->left < sizeof m)
+				return 0;
+		}
+		memcpy(&m, f->at, sizeof m);
+		if (m.vers != FANOTIFY_METADATA_VERSION ||
+		    m.event_len < sizeof m || m.event_len > f->left)
+			return -EPROTO;
+		r = take_one(
+		    f, (const struct fanotify_event_metadata *)(const void *)
+			   f->at);
+		f->at += m.event_len;
+		f->left -= m.event_len;
+		if (r < 0)
+			return r;
+	}
+}
