@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Tests, fuzzing, figures, and the checks of the source. The stages and their
+# order are in tests/run; here they are only built and called.
+
+FUZZ_SECONDS ?= 60
+T ?=
+export B SAN T V
+
+# A fuzz target names its rooms in its second line: /* links: agent/extract */
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_NAMES := $(FUZZ_SRC:tests/fuzz/%.c=%)
+fuzz_links = $(shell sed -n '2s:^/\* *links\: *\(.*\) \*/$$:\1:p' tests/fuzz/$(1).c)
+REPLAY := $(FUZZ_NAMES:%=$(B)/replay/%)
+FUZZERS := $(FUZZ_NAMES:%=$(B)/fuzzer/%)
+
+# $(1): directory, $(2): target, $(3): main object, $(4): rooms, $(5): flags
+define fuzz_rule
+$(B)/$(1)/$(2): $(B)/tests/fuzz/$(2).o $(3) \
+    $(filter-out $(B)/lib/%,$(call obj,$(filter %.c,$(4)))) \
+    $(addsuffix .a,$(addprefix $(B)/,$(filter-out %.c,$(4)))) $(B)/lib.a
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)$$(CC) $$(HARD) $$(CFLAGS) $$(LDFLAGS) $(5) -o $$@ \
+	    $$(filter %.o %.a,$$^) \
+	    $$(call libs,$(foreach r,$(4),$($(r)_LIBS)) $(LIB_LIBS))
+endef
+$(foreach f,$(FUZZ_NAMES),$(eval $(call \
+    fuzz_rule,replay,$(f),$(B)/tests/support/replay.o,$(call fuzz_links,$(f)),)))
+$(foreach f,$(FUZZ_NAMES),$(eval $(call \
+    fuzz_rule,fuzzer,$(f),,$(call fuzz_links,$(f)),-fsanitize=fuzzer)))
+
+# Helpers of tests, each one file.
+SUPPORT := $(B)/support/sink
+$(B)/support/%: $(B)/tests/support/%.o $(B)/lib.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(HARD) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+	    $(call libs,gnutls $(LIB_LIBS))
+
+.PHONY: test-programs
+test-programs: all $(UNIT) $(REPLAY) $(SUPPORT)
+
+# As many jobs as there are processors, unless make was told.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+submake = $(MAKE) $(JOBS) --no-print-directory B=$(B) CC=$(CC) SAN=$(SAN)
+# A failed build is a failed test, so that the last line is always there.
+try_build = $(submake) $(1) || { printf '\nThe build failed.\n\n0 passed, 1 failed\n'; exit 1; }
+
+##? check: builds with warnings as errors and runs every test
+.PHONY: check
+check: deps-test
+	@$(call try_build,WERROR=1 test-programs)
+	@CC=$(CC) tests/run
+
+##? check-lint, check-unit, check-fuzz, check-rules, check-journeys, check-net, check-attack: one stage; T=PATTERN chooses within it
+.PHONY: check-lint check-unit check-fuzz check-rules check-journeys check-net check-attack
+check-lint:
+	@$(call try_build,all)
+	@CC=$(CC) tests/run lint
+check-unit:
+	@$(call try_build,$(UNIT))
+	@tests/run unit
+check-fuzz:
+	@$(call try_build,$(REPLAY))
+	@tests/run fuzz
+check-rules:
+	@$(call try_build,all)
+	@tests/run rules
+check-journeys check-net check-attack:
+	@$(call try_build,test-programs)
+	@tests/run $(@:check-%=%)
+
+##? fuzz: runs each fuzz target for FUZZ_SECONDS (60) with clang; T=PATTERN chooses
+.PHONY: fuzz fuzzers
+fuzz: deps-fuzz
+	@$(MAKE) $(JOBS) --no-print-directory B=$(B)-fuzz CC=clang SAN=1 \
+	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzzers
+	@B=$(B)-fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run
+fuzzers: $(FUZZERS)
+
+##? bench: prints figures as "name value unit"; T=PATTERN chooses
+.PHONY: bench
+bench: deps-test
+	@$(submake) test-programs
+	@tests/bench/run
+
+##? format: formats every C file in place
+.PHONY: format
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+##? tidy: clang-tidy over every C file
+.PHONY: tidy
+tidy: compile_commands.json
+	git ls-files '*.c' | grep -v '^packaging/pam/' | \
+	    xargs clang-tidy --quiet -p . --warnings-as-errors='*'
+
+##? analyze: the compiler's own analyzer (gcc -fanalyzer), in its own directory
+.PHONY: analyze
+analyze:
+	@$(MAKE) $(JOBS) --no-print-directory B=$(B)-analyze CC=gcc \
+	    CFLAGS='-O1 -g -fanalyzer' all
+
+##? compile_commands.json: for editors and tidy
+.PHONY: compile_commands.json
+compile_commands.json:
+	@{ printf '['; sep=''; git ls-files '*.c' | while read -r f; do \
+	    printf '%s\n{"directory":"%s","file":"%s","command":"%s"}' \
+	    "$$sep" '$(CURDIR)' "$$f" \
+	    '$(subst ",\",$(subst ','\'',$(CC) $(BASE) $(PKG_CFLAGS) $(CFLAGS))) -c '"$$f"; \
+	    sep=','; done; printf '\n]\n'; } > $@
