@@ -43,7 +43,7 @@ chaperone-agent_MAIN  := agent/main.c agent/roles.c agent/config.c agent/outbox.
 chaperone-agent_ROOMS :=
 chaperone-agent_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
 
-chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/fold.c
+chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/memo.c agent/names.c agent/fields.c agent/access.c agent/traffic.c
 chaperone-watch_ROOMS := agent/sense agent/who
 chaperone-watch_LIBS  := yaml-0.1 libpcap libseccomp libcap-ng libcrypto
 
@@ -186,8 +186,10 @@ UNIT_SRC := $(shell find tests/unit -name '*_test.c' 2>/dev/null | sort)
 UNIT := $(patsubst tests/unit/%_test.c,$(B)/unit/%_test,$(UNIT_SRC))
 # The room that a unit test is about, by its path; lib and hallways have none.
 test_room = $(filter $(ROOMS),$(patsubst %/,%,$(dir $(1))))
-# A hallway test (tests/unit/agent/x_test.c) links agent/x.c.
-test_hall = $(if $(call test_room,$(1)),,$(wildcard $(patsubst %_test,%.c,$(1))))
+# A hallway test (tests/unit/agent/x_test.c) links agent/x.c and what its second
+# line names: /* links: agent/memo.c */
+test_hall = $(if $(call test_room,$(1)),,$(wildcard $(patsubst %_test,%.c,$(1))) \
+	$(shell sed -n '2s:^/\* *links\: *\(.*\) \*/$$:\1:p' tests/unit/$(1).c))
 
 define unit_rule
 $(B)/unit/$(1): $(B)/tests/unit/$(1).o \

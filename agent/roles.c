@@ -2,9 +2,10 @@
 /*
  * roles - the agent's processes: the threat model on one screen.
  *
- * Owns: the table and the topology; processes are stopped in the table's order.
- * Never: code; supervise turns the rows
- * into processes, lib/jail takes what they say.
+ * Owns: the table and the topology. Processes are stopped in the table's order:
+ * whoever others still owe something goes last.
+ * Never: code; supervise turns the rows into processes, lib/jail takes what
+ * they say.
  *
  *             supervise (root; starts, restarts, tells record what died)
  *                  |
@@ -23,14 +24,6 @@
 #define CAP(x) (UINT64_C(1) << (x))
 
 const struct role AGENT_ROLES[] = {
-    /* Sees the kernel's events and /proc; parses nothing of an attacker's. */
-    {.id = ROLE_WATCH,
-	.name = "watch",
-	.program = "chaperone-watch",
-	.user = "root",
-	.caps = CAP(CAP_SYS_ADMIN) | CAP(CAP_DAC_READ_SEARCH) |
-		CAP(CAP_SYS_PTRACE) | CAP(CAP_NET_ADMIN),
-	.filter = JAIL_FILTER_NONE},
     /* Parses packet headers; its sockets are open before it drops. */
     {.id = ROLE_CAPTURE,
 	.name = "capture",
@@ -40,6 +33,14 @@ const struct role AGENT_ROLES[] = {
 	.filter = JAIL_FILTER_CAPTURE,
 	.landlock = true,
 	.memory_max = UINT64_C(1) << 30},
+    /* Sees the kernel's events and /proc; parses nothing of an attacker's. */
+    {.id = ROLE_WATCH,
+	.name = "watch",
+	.program = "chaperone-watch",
+	.user = "root",
+	.caps = CAP(CAP_SYS_ADMIN) | CAP(CAP_DAC_READ_SEARCH) |
+		CAP(CAP_SYS_PTRACE) | CAP(CAP_NET_ADMIN),
+	.filter = JAIL_FILTER_NONE},
     /* Parses everything hostile; can do nothing but answer. */
     {.id = ROLE_INSPECT,
 	.name = "inspect",

@@ -15,6 +15,12 @@
 static const char *const GRADES[] = {
     "key", "account", "session", "lineage", "unknown"};
 
+bool
+actor_is_person(const struct actor *a)
+{
+	return a->session[0] != '\0' || a->loginuid != ACTOR_UNSET;
+}
+
 const char *
 grade_name(enum grade g)
 {

@@ -43,6 +43,9 @@ struct actor {
 	char exe[256]; /* path of the program, may be cut with "..." */
 };
 
+/* actor_is_person - somebody logged in, known or not; everything else is the
+ * system's own work. */
+bool actor_is_person(const struct actor *a);
 /* "key", "account", "session", "lineage", "unknown". */
 const char *grade_name(enum grade g);
 int grade_parse(const char *s, enum grade *out) MUST_CHECK;

@@ -106,6 +106,7 @@ take_peer(struct proc *p, struct ipc_in *in)
 	}
 	proc_peer_lost(peer);
 	peer->fd = own_take_fd(&in->fd);
+	peer->turn++;
 }
 
 bool

@@ -24,6 +24,7 @@ struct proc_peer {
 	uint32_t role;
 	uint32_t index;
 	int fd; /* -1 when the peer is gone */
+	uint32_t turn; /* how many links to it there have been */
 };
 
 struct proc {

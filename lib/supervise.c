@@ -355,14 +355,14 @@ restart_due(struct state *s)
 	}
 }
 
-/* New rules: the inspectors are replaced; their peers see it as a restart. */
+/* Replaces the processes of some roles; their peers see it as a restart. */
 static void
-swap_many(struct state *s)
+swap_roles(struct state *s, uint32_t roles)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct child *c = &s->children[i];
 
-		if (!c->role->many || c->pid == 0)
+		if ((roles & (UINT32_C(1) << c->role->id)) == 0 || c->pid == 0)
 			continue;
 		c->asked = c->swap = true;
 		if (ipc_send(c->ctl, MESSAGE_STOP, NULL, 0, -1) != 0)
@@ -378,9 +378,8 @@ take_signals(struct state *s)
 	while (read(s->signals, &si, sizeof si) == sizeof si) {
 		if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
 			s->stopping = true;
-		else if (si.ssi_signo == SIGHUP && s->c->reload != NULL &&
-			 s->c->reload(s->c->ctx))
-			swap_many(s);
+		else if (si.ssi_signo == SIGHUP && s->c->reload != NULL)
+			swap_roles(s, s->c->reload(s->c->ctx));
 	}
 }
 

@@ -43,8 +43,9 @@ struct supervise_config {
 	/* On the way down, asked about every 50 ms for at most 3 s before a
 	 * role is told to stop: true once nothing is owed to it. NULL: now. */
 	bool (*may_stop)(void *ctx, const struct role *r);
-	/* SIGHUP: checks what it must; true: restart the .many roles. */
-	bool (*reload)(void *ctx);
+	/* SIGHUP: checks what it must; returns the roles that are replaced, as
+	 * bits 1 << id. */
+	uint32_t (*reload)(void *ctx);
 	void *ctx;
 };
 

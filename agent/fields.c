@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fields - actors, findings and flows as the fields of a draft.
+ *
+ * Owns: which member of which struct becomes which field of lib/entry.h.
+ * Never: writes an unknown as a value: what is not known is left out.
+ */
+#include "agent/fields.h"
+
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+void
+fields_actor(struct draft *d, const struct actor *who)
+{
+	draft_text(d, "provider", who->provider);
+	draft_text(d, "person", who->person);
+	draft_text(d, "account", who->account);
+	draft_text(d, "grade", grade_name(who->grade));
+	draft_text(d, "why", who->why);
+	draft_text(d, "session", who->session);
+	draft_text(d, "key_fp", who->key_fp);
+	draft_text(d, "src_addr", who->src_addr);
+	draft_text(d, "method", who->method);
+	if (who->loginuid != ACTOR_UNSET)
+		draft_uint(d, "loginuid", who->loginuid);
+	if (who->audit_ses != ACTOR_UNSET)
+		draft_uint(d, "audit_ses", who->audit_ses);
+	if (who->uid != ACTOR_UNSET)
+		draft_uint(d, "uid", who->uid);
+	if (who->pid > 0)
+		draft_int(d, "pid", who->pid);
+}
+
+void
+fields_tuple(struct draft *d, const struct tuple *t)
+{
+	char text[64];
+
+	draft_text(d, "proto", t->proto == 17 ? "udp" : "tcp");
+	tuple_addr(t->family, t->src, text, sizeof text);
+	draft_text(d, "src", text);
+	draft_uint(d, "sport", t->sport);
+	tuple_addr(t->family, t->dst, text, sizeof text);
+	draft_text(d, "dst", text);
+	draft_uint(d, "dport", t->dport);
+}
+
+void
+fields_finding(struct draft *d, const struct finding *f, const char *rules)
+{
+	char tag[2 * FINDING_TAG_LEN + 1];
+
+	draft_text(d, "detector", f->detector);
+	draft_text(d, "version", f->version);
+	draft_text(d, "class", f->class_name);
+	draft_text(d, "confidence", confidence_name(f->confidence));
+	draft_text(d, "sensitivity", sensitivity_name(f->sensitivity));
+	draft_uint(d, "count", f->count);
+	draft_uint(d, "unique", f->unique);
+	if (f->unique_capped)
+		draft_int(d, "unique_capped", 1);
+	if (f->test_data)
+		draft_int(d, "test_data", 1);
+	if (f->bulk)
+		draft_int(d, "bulk", 1);
+	draft_text(d, "member", f->member);
+	draft_text(d, "mask", f->mask);
+	if (f->tag_set) {
+		str_hex(tag, f->tag, sizeof f->tag);
+		draft_text(d, "tag", tag);
+	}
+	draft_text(d, "rules", rules);
+}
