@@ -4,6 +4,11 @@
  *
  *   agents --mTLS--> front --batches--> store --leaf hashes--> sign
  *   people --TLS---> front --requests-> report --"I will read"--> store
+ *   root -- STATE/report.sock --> report (opened before its jail)
+ *   root -- STATE/control.sock -> supervise --the connection--> store
+ *
+ * The supervisor accepts on control.sock, since store may make no socket, and
+ * hands the connection over unread (collector/control.h).
  */
 #include "collector/roles.h"
 
@@ -54,5 +59,6 @@ const struct role_link COLLECTOR_LINKS[] = {
     {ROLE_FRONT, ROLE_REPORT},
     {ROLE_STORE, ROLE_SIGN},
     {ROLE_STORE, ROLE_REPORT},
+    {ROLE_STORE, ROLE_SUPERVISE},
     {0, 0},
 };
