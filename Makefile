@@ -39,7 +39,7 @@ chaperone_MAIN    := cli/*.c agent/config.c
 chaperone_ROOMS   := agent/detect agent/ship
 chaperone_LIBS    := libpcre2-8 libhs yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 
-chaperone-agent_MAIN  := agent/main.c agent/roles.c agent/config.c agent/outbox.c
+chaperone-agent_MAIN  := agent/main.c agent/active.c agent/roles.c agent/config.c agent/outbox.c
 chaperone-agent_ROOMS :=
 chaperone-agent_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
 

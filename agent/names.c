@@ -210,8 +210,8 @@ proceed(struct names *n, struct held *h)
 }
 
 void
-names_put(struct names *n, struct draft *d, const struct raw_name *raws,
-    size_t count)
+names_put(
+    struct names *n, struct draft *d, const struct raw_name *raws, size_t count)
 {
 	struct held *h = calloc(1, sizeof *h);
 

@@ -32,8 +32,8 @@ int traffic_open(struct traffics *t, const void *data, size_t len) MUST_CHECK;
 int traffic_close(struct traffics *t, const void *data, size_t len) MUST_CHECK;
 /* traffic_transfer, traffic_examined - what an inspector says of a flow. */
 void traffic_transfer(struct traffics *t, const struct transfer *o);
-void traffic_examined(struct traffics *t, uint64_t flow, uint64_t to_server,
-    uint64_t to_client);
+void traffic_examined(
+    struct traffics *t, uint64_t flow, uint64_t to_server, uint64_t to_client);
 /* traffic_rules - the digest that findings carry from now on. */
 void traffic_rules(struct traffics *t, const char *digest);
 /* traffic_tick - asks again who owns a flow, and writes flows whose inspector

@@ -8,6 +8,7 @@
 #include "lib/str.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,22 @@ int
 str_copy(char *out, size_t size, const char *s)
 {
 	return str_copy_len(out, size, s, strlen(s));
+}
+
+int
+str_format(char *out, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	must(size > 0);
+	va_start(ap, fmt);
+	n = vsnprintf(out, size, fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < size)
+		return 0;
+	out[0] = '\0';
+	return -ENAMETOOLONG;
 }
 
 bool

@@ -18,6 +18,8 @@
 int str_copy(char *out, size_t size, const char *s);
 /* str_copy_len - the same for @len bytes that need no NUL. */
 int str_copy_len(char *out, size_t size, const void *s, size_t len);
+/* str_format - snprintf whose result must fit; -ENAMETOOLONG (and "") else. */
+int str_format(char *out, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* str_eq - true if both are equal; NULL equals only NULL. */
 bool str_eq(const char *a, const char *b);
 /* str_starts - true if @s begins with @prefix. */

@@ -46,6 +46,8 @@ typedef void who_session_fn(void *ctx, const struct session_event *e);
 int who_open(const struct who_config *c, who_session_fn *session, void *ctx,
     struct who **out, struct diag *why) MUST_CHECK;
 void who_close(struct who *w);
+/* who_check - reads a roster and forgets it: 0, or an error as who_open. */
+int who_check(const char *roster, struct diag *why) MUST_CHECK;
 /* who_fd - becomes readable when who_step has work (inotify); -1 if none. */
 int who_fd(const struct who *w);
 /* who_step - takes in new and ended sessions; call when readable and at least
