@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - what the collector holds: agents, their batches, and the facts in
+ * them. The one writer of the database; the readers' door is query.h.
+ *
+ * Every call that changes something stands between store_begin and
+ * store_commit. After -EIO nothing more may be written: the process ends and
+ * is started anew.
+ */
+#ifndef COLLECTOR_STORE_STORE_H
+#define COLLECTOR_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/diag.h"
+#include "lib/own.h"
+#include "lib/pki.h"
+#include "lib/seal.h"
+
+#define STORE_HOST_MAX 256
+#define STORE_VKEY_MAX 320
+/* A generation in a question: the newest that is known of the agent. */
+#define STORE_GEN_NEWEST UINT32_MAX
+
+struct store;
+
+/* store_open - opens or creates the database file, and its tables. */
+int store_open(
+    const char *path, struct store **out, struct diag *why) MUST_CHECK;
+void store_close(struct store *s);
+void store_closep(struct store **s);
+int store_begin(struct store *s) MUST_CHECK;
+int store_commit(struct store *s) MUST_CHECK;
+void store_rollback(struct store *s);
+
+/* ---- tokens and agents ---- */
+
+/* store_token_add - a token, by the SHA-256 of its text, good until @to_us. */
+int store_token_add(struct store *s, const uint8_t hash[SEAL_HASH],
+    int64_t now_us, int64_t to_us) MUST_CHECK;
+
+/* A request to become an agent; its own signature was checked by front. */
+struct store_enrol {
+	const uint8_t *token; /* SEAL_HASH bytes */
+	const char *host;
+	const char *vkey; /* of the host's log */
+	const void *public_key; /* DER */
+	size_t len;
+	int64_t now_us;
+};
+
+/*
+ * store_enrol_check - decides, changing nothing, and picks the agent's id.
+ * A used token is good again for the same key and log: the answer was lost. A
+ * log whose agent was revoked gets that agent's id back.
+ * Returns 0, -EPERM (no such token, used, too old), -EEXIST (the log is
+ * enrolled with another key), -EBADMSG (not a vkey), each with a sentence.
+ */
+int store_enrol_check(struct store *s, const struct store_enrol *e,
+    char id[PKI_ID_MAX], struct diag *why) MUST_CHECK;
+/* store_enrol - uses up the token and keeps the agent. */
+int store_enrol(
+    struct store *s, const struct store_enrol *e, const char *id) MUST_CHECK;
+/*
+ * store_admit - 0 if @id is an active agent and @key is the SHA-256 of its
+ * public key in DER; -EACCES with a sentence otherwise.
+ */
+int store_admit(struct store *s, const char *id, const uint8_t key[SEAL_HASH],
+    struct diag *why) MUST_CHECK;
+/* store_public_key - appends the DER of an agent's key. 0 or -ENOENT. */
+int store_public_key(
+    struct store *s, const char *id, struct buf *out) MUST_CHECK;
+/* store_revoke - 0, -ENOENT, or -EALREADY. */
+int store_revoke(struct store *s, const char *id, int64_t now_us) MUST_CHECK;
+
+struct store_agent {
+	char id[PKI_ID_MAX];
+	char host[STORE_HOST_MAX];
+	char state[16];
+	int64_t enrolled_us, seen_us; /* seen_us 0: never */
+	uint32_t gen;
+	uint64_t entries;
+	uint32_t alarms;
+};
+
+/* store_agents - calls @each for every agent, by id; its -errno ends it. */
+int store_agents(struct store *s,
+    int (*each)(void *ctx, const struct store_agent *a), void *ctx) MUST_CHECK;
+
+/* ---- intake ---- */
+
+enum store_verdict {
+	STORE_TAKEN, /* kept now */
+	STORE_KNOWN, /* had it already, byte for byte */
+	STORE_GAP, /* begins behind what is wanted: rewind to next */
+	STORE_DENIED, /* not an active agent, or not its log */
+	STORE_BAD, /* malformed, or not signed by the agent's log */
+	STORE_FORK, /* contradicts what is held: alarm, never kept */
+};
+
+struct store_taken {
+	enum store_verdict verdict;
+	uint32_t gen;
+	uint64_t next; /* index wanted next of that generation */
+	uint64_t entries; /* kept now */
+	char alarm[24]; /* kind of an alarm that is new, or "" */
+	char detail[DIAG_MAX]; /* its sentence, or that of a refusal */
+};
+
+/*
+ * store_take - judges a packed batch that the bearer of @key sent as @id, and
+ * keeps it if it extends the log that is known.
+ * @now_us: when it came. Returns 0 with the verdict in @out, or -EIO, -ENOSPC,
+ * -ENOMEM: then the transaction must be rolled back.
+ */
+int store_take(struct store *s, const char *id, const uint8_t key[SEAL_HASH],
+    const void *packed, size_t len, int64_t now_us,
+    struct store_taken *out) MUST_CHECK;
+/*
+ * store_frontier - what is wanted next of an agent's generation.
+ * Returns 0, or -ENOENT for an agent that is not known.
+ */
+int store_frontier(struct store *s, const char *id, uint32_t gen,
+    struct store_taken *out) MUST_CHECK;
+
+/* A batch that has no receipt yet. */
+struct store_due {
+	char id[PKI_ID_MAX];
+	char vkey[STORE_VKEY_MAX];
+	uint32_t gen;
+	uint64_t first;
+	struct buf hashes; /* leaf hashes */
+	struct buf note;
+};
+
+void store_due_init(struct store_due *d);
+void store_due_done(struct store_due *d);
+/*
+ * store_due - the oldest batch without a receipt of an agent's generation
+ * that begins at or behind @first. Returns 0 or -ENOENT.
+ */
+int store_due(struct store *s, const char *id, uint32_t gen, uint64_t first,
+    struct store_due *out) MUST_CHECK;
+/* store_due_any - the same of any agent, to catch up after a start. */
+int store_due_any(struct store *s, struct store_due *out) MUST_CHECK;
+/* store_batch_at - the batch that holds an index, receipt or not. */
+int store_batch_at(struct store *s, const char *id, uint32_t gen,
+    uint64_t index, struct store_due *out) MUST_CHECK;
+/* store_receipt - keeps the cosigned note of a batch; empty: superseded. */
+int store_receipt(struct store *s, const char *id, uint32_t gen, uint64_t first,
+    const void *note, size_t len) MUST_CHECK;
+/* store_receipt_last - appends the newest receipt of a generation, if any. */
+int store_receipt_last(
+    struct store *s, const char *id, uint32_t gen, struct buf *note) MUST_CHECK;
+
+/* store_alarm - keeps an alarm; 1 if it was told before and is not kept. */
+int store_alarm(struct store *s, const char *id, int64_t now_us,
+    const char *kind, const char *detail) MUST_CHECK;
+
+#endif
