@@ -268,11 +268,13 @@ run(struct agent *a, bool kept_old, struct diag *why)
 	char config[4096];
 	const char *args[] = {
 	    "--config", config, "--state", a->config.state, NULL};
+	const char *reach[] = {a->bin, a->config.state, NULL};
 	const struct supervise_config c = {.roles = AGENT_ROLES,
 	    .links = AGENT_LINKS,
 	    .self = ROLE_SUPERVISE,
 	    .bin = a->bin,
 	    .state = a->config.state,
+	    .reach = reach,
 	    .args = args,
 	    .many = (unsigned)a->config.inspectors,
 	    .wanted = on_wanted,

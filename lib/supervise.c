@@ -27,6 +27,7 @@
 #include "lib/log.h"
 #include "lib/msg.h"
 #include "lib/proc.h"
+#include "lib/reach.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
@@ -89,6 +90,8 @@ become(const struct state *s, const struct child *c, int ctl)
 	if (syscall(SYS_close_range, PROC_CTL + 1, ~0u, 0) != 0)
 		_exit(71);
 	role_ids(c->role, &uid, &gid);
+	if (c->role->early && geteuid() == 0 && reach_open(s->c->reach) != 0)
+		_exit(72);
 	if (c->role->early && geteuid() == 0 &&
 	    (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
 		setresuid(uid, uid, uid) != 0))
@@ -260,6 +263,8 @@ child_message(struct state *s, struct child *c, struct ipc_in *in)
 		c->ready = true;
 		log_debug("%s %u is ready: %s", c->role->name, c->index, value);
 		tell_death(s, c);
+		if (s->c->ready != NULL)
+			s->c->ready(s->c->ctx, c->role, c->index);
 	} else if (in->type == MESSAGE_NOTE) {
 		cur_str(&cur, key, sizeof key);
 		cur_str(&cur, value, sizeof value);

@@ -28,6 +28,9 @@ struct supervise_config {
 	uint32_t self; /* the supervisor's own role in links, or 0 */
 	const char *bin; /* directory of the programs */
 	const char *state; /* absolute; directories of roles lie below it */
+	/* Directories, NULL-ended, that processes without privilege get to even
+	 * where a parent is closed to others (lib/reach.h). */
+	const char *const *reach;
 	const char *const *args; /* given to every process, NULL-ended */
 	unsigned many; /* instances of roles with .many */
 	/* A role is left out if this returns false; NULL takes all. */
@@ -35,6 +38,8 @@ struct supervise_config {
 	/* Our end of a link came anew (self != 0). */
 	void (*peer)(void *ctx, uint32_t role, uint32_t index, int fd);
 	void (*died)(void *ctx, const struct supervise_death *d);
+	/* A process has taken its jail and serves. */
+	void (*ready)(void *ctx, const struct role *r, uint32_t index);
 	void (*note)(void *ctx, const struct role *r, uint32_t index,
 	    const char *key, const char *value);
 	/* Called about every 100 ms and when @extra_fd() is readable. */

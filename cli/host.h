@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host - the agent of this host, as the subcommands look at it.
+ */
+#ifndef CLI_HOST_H
+#define CLI_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/diag.h"
+#include "lib/entry.h"
+#include "lib/ledger.h"
+#include "lib/own.h"
+
+#define HOST_CONFIG "/etc/chaperone/agent.yaml"
+#define HOST_STATE "/var/lib/chaperone-agent"
+
+/*
+ * host_state - where the agent's state is: @state if given, else what the
+ * configuration @config (HOST_CONFIG if NULL) says, else HOST_STATE.
+ * Returns 0, or the configuration's error.
+ */
+int host_state(const char *config, const char *state, char *out, size_t size,
+    struct diag *why) MUST_CHECK;
+/* host_pid - the agent that runs with this state, 0 if none does. */
+pid_t host_pid(const char *state);
+/* host_log - the path of the log's database below a state. */
+int host_log(const char *state, char *out, size_t size) MUST_CHECK;
+/* host_entry - one entry of the log, opened; -ENOENT behind the end. */
+int host_entry(struct ledger *l, uint64_t seq, struct facts *out,
+    struct diag *why) MUST_CHECK;
+
+#endif
