@@ -110,22 +110,24 @@ struct store_taken {
 };
 
 /*
- * store_take - judges a packed batch that the bearer of @key sent as @id, and
+ * take_batch - judges a packed batch that the bearer of @key sent as @id, and
  * keeps it if it extends the log that is known.
  * @now_us: when it came. Returns 0 with the verdict in @out, or -EIO, -ENOSPC,
  * -ENOMEM: then the transaction must be rolled back.
  */
-int store_take(struct store *s, const char *id, const uint8_t key[SEAL_HASH],
+int take_batch(struct store *s, const char *id, const uint8_t key[SEAL_HASH],
     const void *packed, size_t len, int64_t now_us,
     struct store_taken *out) MUST_CHECK;
 /*
- * store_frontier - what is wanted next of an agent's generation.
+ * take_frontier - what is wanted next of an agent's generation.
  * Returns 0, or -ENOENT for an agent that is not known.
  */
-int store_frontier(struct store *s, const char *id, uint32_t gen,
+int take_frontier(struct store *s, const char *id, uint32_t gen,
     struct store_taken *out) MUST_CHECK;
 
-/* A batch that has no receipt yet. */
+/* ---- receipts ---- */
+
+/* A batch, as sign has to see it. */
 struct store_due {
 	char id[PKI_ID_MAX];
 	char vkey[STORE_VKEY_MAX];
@@ -135,24 +137,24 @@ struct store_due {
 	struct buf note;
 };
 
-void store_due_init(struct store_due *d);
-void store_due_done(struct store_due *d);
+void due_init(struct store_due *d);
+void due_done(struct store_due *d);
 /*
- * store_due - the oldest batch without a receipt of an agent's generation
- * that begins at or behind @first. Returns 0 or -ENOENT.
+ * due_next - the first batch without a receipt of an agent's generation that
+ * begins at or behind @first. Returns 0, -ENOENT, or an error.
  */
-int store_due(struct store *s, const char *id, uint32_t gen, uint64_t first,
+int due_next(struct store *s, const char *id, uint32_t gen, uint64_t first,
     struct store_due *out) MUST_CHECK;
-/* store_due_any - the same of any agent, to catch up after a start. */
-int store_due_any(struct store *s, struct store_due *out) MUST_CHECK;
-/* store_batch_at - the batch that holds an index, receipt or not. */
-int store_batch_at(struct store *s, const char *id, uint32_t gen,
-    uint64_t index, struct store_due *out) MUST_CHECK;
-/* store_receipt - keeps the cosigned note of a batch; empty: superseded. */
-int store_receipt(struct store *s, const char *id, uint32_t gen, uint64_t first,
+/* due_any - the same of any agent, to catch up after a start. */
+int due_any(struct store *s, struct store_due *out) MUST_CHECK;
+/* due_at - the batch that holds an index, with a receipt or without. */
+int due_at(struct store *s, const char *id, uint32_t gen, uint64_t index,
+    struct store_due *out) MUST_CHECK;
+/* due_receipt - keeps the cosigned note of a batch; empty: superseded. */
+int due_receipt(struct store *s, const char *id, uint32_t gen, uint64_t first,
     const void *note, size_t len) MUST_CHECK;
-/* store_receipt_last - appends the newest receipt of a generation, if any. */
-int store_receipt_last(
+/* due_last - appends the newest receipt of a generation, if there is one. */
+int due_last(
     struct store *s, const char *id, uint32_t gen, struct buf *note) MUST_CHECK;
 
 /* store_alarm - keeps an alarm; 1 if it was told before and is not kept. */
