@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <net/if.h>
@@ -19,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -113,31 +113,29 @@ write_collector(const struct run *r)
 	return write_file(r->collector_yaml, &t);
 }
 
+/* Those that are up, each once, without the loopback. */
 static void
 put_interfaces(struct buf *t)
 {
-	struct ifaddrs *list;
+	struct if_nameindex *list = if_nameindex();
+	OWN_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	const char *sep = "";
-	char seen[1024] = " ";
 
 	buf_printf(t, "interfaces: [");
-	if (getifaddrs(&list) == 0) {
-		for (const struct ifaddrs *i = list; i != NULL;
-		     i = i->ifa_next) {
-			char word[IFNAMSIZ + 3];
+	for (size_t i = 0; list != NULL && list[i].if_index != 0; i++) {
+		struct ifreq q = {0};
 
-			(void)snprintf(word, sizeof word, " %s ", i->ifa_name);
-			if ((i->ifa_flags & IFF_UP) == 0 ||
-			    (i->ifa_flags & IFF_LOOPBACK) != 0 ||
-			    strstr(seen, word) != NULL ||
-			    strlen(seen) + strlen(word) >= sizeof seen)
-				continue;
-			(void)strcat(seen, word + 1);
-			buf_printf(t, "%s\"%s\"", sep, i->ifa_name);
-			sep = ", ";
-		}
-		freeifaddrs(list);
+		if (str_copy(q.ifr_name, sizeof q.ifr_name, list[i].if_name) !=
+			0 ||
+		    ioctl(fd, SIOCGIFFLAGS, &q) != 0 ||
+		    (q.ifr_flags & IFF_UP) == 0 ||
+		    (q.ifr_flags & IFF_LOOPBACK) != 0)
+			continue;
+		buf_printf(t, "%s\"%s\"", sep, list[i].if_name);
+		sep = ", ";
 	}
+	if (list != NULL)
+		if_freenameindex(list);
 	buf_printf(t, "]\n");
 }
 
