@@ -63,7 +63,7 @@ chaperone-ship_MAIN  := agent/shipproc.c agent/roles.c agent/config.c
 chaperone-ship_ROOMS := agent/ship
 chaperone-ship_LIBS  := yaml-0.1 libcurl libcrypto libzstd libseccomp libcap-ng jansson
 
-chaperone-collector_MAIN  := collector/main.c collector/roles.c collector/config.c
+chaperone-collector_MAIN  := collector/main.c collector/roles.c collector/config.c collector/control.c collector/init.c
 chaperone-collector_ROOMS :=
 chaperone-collector_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
 
@@ -75,9 +75,9 @@ chaperone-store_MAIN  := collector/storeproc.c collector/roles.c collector/confi
 chaperone-store_ROOMS := collector/store
 chaperone-store_LIBS  := yaml-0.1 sqlite3 libcrypto libzstd jansson libseccomp libcap-ng
 
-chaperone-sign_MAIN  := collector/signproc.c collector/roles.c collector/config.c
+chaperone-sign_MAIN  := collector/signproc.c collector/roles.c collector/config.c collector/heads.c
 chaperone-sign_ROOMS :=
-chaperone-sign_LIBS  := yaml-0.1 libcrypto libseccomp libcap-ng
+chaperone-sign_LIBS  := yaml-0.1 sqlite3 libcrypto libseccomp libcap-ng
 
 chaperone-report_MAIN  := collector/reportproc.c collector/roles.c collector/config.c
 chaperone-report_ROOMS := collector/store collector/report
