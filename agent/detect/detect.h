@@ -22,7 +22,8 @@ struct ruleset;
 
 /* One thing to say about a rule file. */
 struct problem {
-	bool error; /* false is a warning */
+	bool error; /* `rules check` fails; false is a warning */
+	bool fatal; /* the set does not load */
 	char name[32]; /* "unknown-key", "no-negative-test", … */
 	char text[512]; /* "file:line:col: sentence; hint" */
 };
@@ -37,8 +38,10 @@ void problems_done(struct problems *p);
 /*
  * ruleset_load - reads every *.yaml of @dirs (not below them, sorted by name,
  * no links) and compiles all or nothing. A set without a detector is refused.
+ * Everything that matching needs, executable memory too, is made here and in
+ * scan_new: nothing is compiled or opened afterwards.
  * @problems: NULL, or receives every error and warning, also on success.
- * Returns 0, -EBADMSG (some error; the first one is in @why), -errno of
+ * Returns 0, -EBADMSG (something fatal; the first is in @why), -errno of
  * reading. *out is untouched on failure.
  */
 int ruleset_load(const char *const *dirs, size_t ndirs, struct ruleset **out,
@@ -89,7 +92,9 @@ int scan_end(struct scan *s, scan_found_fn *found, void *ctx,
  * scan_mask - scans a short text (a name, a URI) and writes it with every
  * match replaced by "[detector]"; control bytes stay as they are.
  * Returns 1 if something was replaced, 0 if not, or negative errno; @found may
- * be NULL.
+ * be NULL. A text in which a limit was hit becomes "[indeterminate]". May be
+ * called from within @found of scan_end, and not between scan_begin and
+ * scan_end: -EBUSY.
  */
 int scan_mask(struct scan *s, struct content text, struct buf *out,
     scan_found_fn *found, void *ctx) MUST_CHECK;

@@ -1,0 +1,1067 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * detector - one detector of a pack: its keys, its patterns, its levels.
+ *
+ * Owns: the keys of a detector and what each may hold; the patterns that are
+ * made of them (with boundaries for the authority, without for the candidate
+ * stage).
+ * Never: passes over a key. A key that this release does not execute is
+ * refused with "not supported yet".
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/detect/rules.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+static const char *const CONFIDENCES[] = {"low", "medium", "high", NULL};
+static const char *const SENSITIVITIES[] = {
+    "low", "medium", "high", "critical", NULL};
+static const char *const STATUSES[] = {
+    "experimental", "test", "stable", "deprecated", NULL};
+static const char *const BOUNDARIES[] = {
+    "none", "word", "digit", "alnum", NULL};
+static const char *const NORMALS[] = {
+    "strip_space_dash", "strip_dots", "fold_case", "fold_fullwidth", NULL};
+static const char *const ON_FAILS[] = {"drop", "demote", "flag", NULL};
+
+/* What boundaries become around the authority's pattern. */
+static const struct {
+	const char *before, *after;
+} AROUND[] = {
+    [BOUNDARY_NONE] = {"", ""},
+    [BOUNDARY_WORD] = {"(?<![A-Za-z0-9_])", "(?![A-Za-z0-9_])"},
+    [BOUNDARY_DIGIT] = {"(?<![0-9])", "(?![0-9])"},
+    [BOUNDARY_ALNUM] = {"(?<![A-Za-z0-9])", "(?![A-Za-z0-9])"},
+};
+
+/* Refuses the first key of @map that stands in @later. */
+static int
+not_yet(const struct yaml *map, const char *const later[], struct diag *why)
+{
+	for (size_t i = 0; later[i] != NULL; i++) {
+		const struct yaml *y = yaml_get(map, later[i]);
+
+		if (y != NULL)
+			return diag_set(why, -EBADMSG,
+			    "%s:%u:%u: \"%s\" is not supported yet", y->file,
+			    y->key_line, y->key_column, later[i]);
+	}
+	return 0;
+}
+
+static int
+need(const struct yaml *map, const char *key, const char *what,
+    const struct yaml **out, struct diag *why)
+{
+	*out = yaml_get(map, key);
+	if (*out == NULL)
+		return yaml_fail(
+		    map, why, "%s needs the key \"%s\"", what, key);
+	return 0;
+}
+
+/* One word out of a list; *out is its place there. */
+static int
+word(const struct yaml *y, const char *const words[], unsigned *out,
+    struct diag *why)
+{
+	OWN(buf_done) struct buf all;
+
+	for (unsigned i = 0; y->kind == YAML_SCALAR && words[i] != NULL; i++) {
+		if (str_eq(y->text, words[i])) {
+			*out = i;
+			return 0;
+		}
+	}
+	buf_init(&all, 512);
+	for (unsigned i = 0; words[i] != NULL; i++)
+		buf_printf(&all, "%s%s", i > 0 ? ", " : "", words[i]);
+	return yaml_fail(y, why, "%s must be one of %s",
+	    y->key != NULL ? y->key : "this", buf_text(&all));
+}
+
+/* A list of texts, or NULL. */
+static int
+texts(const struct yaml *y, struct diag *why)
+{
+	if (y == NULL)
+		return 0;
+	if (y->kind != YAML_LIST)
+		return yaml_fail(y, why, "%s must be a list", y->key);
+	for (const struct yaml *t = y->child; t != NULL; t = t->next)
+		if (t->kind != YAML_SCALAR || t->len == 0)
+			return yaml_fail(t, why, "must be a text");
+	return 0;
+}
+
+static int
+child_uint(const struct yaml *map, const char *key, uint64_t min, uint64_t max,
+    uint32_t *out, struct diag *why)
+{
+	uint64_t v = *out;
+	int r = yaml_uint(yaml_get(map, key), min, max, &v, why);
+
+	*out = (uint32_t)v;
+	return r;
+}
+
+static int
+is_uuid(const char *s)
+{
+	for (size_t i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? s[i] != '-'
+			 : strchr("0123456789abcdef", s[i]) == NULL ||
+			       s[i] == '\0')
+			return false;
+	}
+	return s[36] == '\0';
+}
+
+static bool
+is_id(const char *s, size_t max)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_.-");
+
+	return n > 0 && s[n] == '\0' && n <= max && s[0] != '.' &&
+	       s[n - 1] != '.';
+}
+
+static int
+identity(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	const struct yaml *id, *title, *class, *uuid;
+	const struct yaml *status = yaml_get(y, "status");
+	const struct yaml *sensitivity = yaml_get(y, "sensitivity");
+	unsigned at = SENSITIVITY_MEDIUM;
+	unsigned state = 2;
+	static const char *const lists[] = {
+	    "references", "tags", "falsepositives", NULL};
+	static const char *const single[] = {
+	    "description", "date", "modified", "author", NULL};
+	int r = 0;
+
+	if ((r = need(y, "id", "a detector", &id, why)) != 0 ||
+	    (r = need(y, "uuid", "a detector", &uuid, why)) != 0 ||
+	    (r = need(y, "title", "a detector", &title, why)) != 0 ||
+	    (r = need(y, "class", "a detector", &class, why)) != 0 ||
+	    (r = yaml_text(id, &d->id, why)) != 0 ||
+	    (r = yaml_text(title, &d->title, why)) != 0 ||
+	    (r = yaml_text(class, &d->class_name, why)) != 0 ||
+	    (r = yaml_text(uuid, &d->uuid, why)) != 0)
+		return r;
+	if (!is_id(d->id, sizeof((struct finding *)0)->detector - 1))
+		return yaml_fail(id, why,
+		    "an id is small letters, digits, \"_\", \"-\" and \".\", "
+		    "at most 95");
+	if (!is_id(d->class_name, sizeof((struct finding *)0)->class_name - 1))
+		return yaml_fail(class, why,
+		    "a class is small letters, digits, \"_\" and \".\"");
+	if (!is_uuid(d->uuid))
+		return yaml_fail(uuid, why,
+		    "a uuid is 32 small hexadecimal digits, 8-4-4-4-12");
+	if (sensitivity != NULL)
+		r = word(sensitivity, SENSITIVITIES, &at, why);
+	if (r == 0 && status != NULL)
+		r = word(status, STATUSES, &state, why);
+	d->sensitivity = (enum sensitivity)at;
+	d->status = STATUSES[state];
+	for (size_t i = 0; r == 0 && lists[i] != NULL; i++)
+		r = texts(yaml_get(y, lists[i]), why);
+	for (size_t i = 0; r == 0 && single[i] != NULL; i++) {
+		const char *unused;
+
+		r = yaml_text(yaml_get(y, single[i]), &unused, why);
+	}
+	return r;
+}
+
+static const struct terms *
+list_find(const struct pack *p, const char *id)
+{
+	for (size_t i = 0; i < p->nlists; i++)
+		if (str_eq(p->lists[i].id, id))
+			return &p->lists[i];
+	return NULL;
+}
+
+/* A list by the name that a rule gives. */
+static int
+list_named(const struct yaml *y, const struct pack *p, bool exact,
+    const struct terms **out, struct diag *why)
+{
+	const char *name = "";
+	int r = yaml_text(y, &name, why);
+
+	if (r != 0)
+		return r;
+	*out = list_find(p, name);
+	if (*out == NULL)
+		return yaml_fail(y, why, "there is no list \"%s\"", name);
+	if (((*out)->match == TERM_EXACT) != exact)
+		return yaml_fail(y, why,
+		    exact ? "the list must have \"match: exact\""
+			  : "a list with \"match: exact\" is for values, not "
+			    "for text");
+	return 0;
+}
+
+static int
+prefilter(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	static const char *const keys[] = {"keywords", "reason", NULL};
+	const struct yaml *map, *words, *reason;
+	OWN_MEM char *gate = NULL;
+	int r;
+
+	if ((r = need(y, "prefilter", "a detector", &map, why)) != 0 ||
+	    (r = yaml_keys(map, "prefilter", keys, why)) != 0 ||
+	    (r = texts(words = yaml_get(map, "keywords"), why)) != 0)
+		return r;
+	reason = yaml_get(map, "reason");
+	if (words == NULL || words->child == NULL) {
+		if (reason == NULL || reason->kind != YAML_SCALAR ||
+		    reason->len == 0)
+			return yaml_fail(map, why,
+			    "a prefilter without keywords needs a reason");
+		return 0;
+	}
+	r = terms_pattern(words, NULL, TERM_SUBSTRING, true, false, &gate, why);
+	if (r == 0)
+		r = regex_new(gate, &d->gate, why);
+	d->anchor = OWN_TAKE(&gate);
+	return r;
+}
+
+/* Puts a place before a sentence that names none. */
+static int
+placed(const struct yaml *at, const struct diag *inner, int r, struct diag *why)
+{
+	if (r == -EBADMSG)
+		return yaml_fail(at, why, "%s", inner->text);
+	return r;
+}
+
+static int
+with_boundary(
+    const char *pattern, enum boundary b, struct regex **out, struct diag *why)
+{
+	OWN(buf_done) struct buf text;
+	const char *whole;
+
+	buf_init(&text, 2 * 1024 * 1024);
+	buf_printf(
+	    &text, "%s(?:%s)%s", AROUND[b].before, pattern, AROUND[b].after);
+	whole = buf_text(&text);
+	return whole != NULL ? regex_new(whole, out, why) : -ENOMEM;
+}
+
+/* A pattern of the subset: its regex, and its widths where asked for. */
+static int
+pattern_new(const struct yaml *y, enum boundary b, struct regex **out,
+    unsigned *least, unsigned *most, struct diag *why)
+{
+	struct diag inner = {""};
+	const char *text = "";
+	int r = yaml_text(y, &text, why);
+
+	if (r != 0)
+		return r;
+	r = subset_check(text, &inner);
+	if (r == 0)
+		r = with_boundary(text, b, out, &inner);
+	if (r == 0)
+		r = candidate_width(text, least, most, &inner);
+	if (r == -ENOTSUP) {
+		*least = 1;
+		*most = RULES_WIDTH_MAX;
+		r = 0;
+	}
+	if (r == 0 && *most > RULES_WIDTH_MAX)
+		r = diag_set(&inner, -EBADMSG,
+		    "the pattern can match %u bytes; at most %d are allowed",
+		    *most, RULES_WIDTH_MAX);
+	return placed(y, &inner, r, why);
+}
+
+static int
+primary_list(const struct yaml *y, const struct pack *p, struct detector *d,
+    struct diag *why)
+{
+	const struct terms *list;
+	OWN_MEM char *bounded = NULL;
+	struct diag inner = {""};
+	int r = list_named(y, p, false, &list, why);
+
+	if (r == 0)
+		r = terms_pattern(list->items, list->encodings, list->match,
+		    list->fold, false, &d->plain, why);
+	if (r == 0)
+		r = terms_pattern(list->items, list->encodings, list->match,
+		    list->fold, true, &bounded, why);
+	if (r != 0)
+		return r;
+	r = regex_new(bounded, &d->regex, &inner);
+	if (r == 0)
+		r = candidate_width(d->plain, &d->least, &d->most, &inner);
+	if (r == -ENOTSUP) {
+		d->least = 1;
+		d->most = RULES_WIDTH_MAX;
+		r = 0;
+	}
+	return placed(y, &inner, r, why);
+}
+
+static int
+primary_pattern(const struct yaml *map, struct detector *d, struct diag *why)
+{
+	const struct yaml *pattern = yaml_get(map, "pattern");
+	const struct yaml *b = yaml_get(map, "boundary");
+	unsigned boundary = BOUNDARY_NONE;
+	int r = 0;
+
+	if (b != NULL)
+		r = word(b, BOUNDARIES, &boundary, why);
+	if (r == 0)
+		r = pattern_new(pattern, (enum boundary)boundary, &d->regex,
+		    &d->least, &d->most, why);
+	if (r != 0)
+		return r;
+	d->plain = strdup(pattern->text);
+	return d->plain != NULL ? 0 : -ENOMEM;
+}
+
+static int
+group_named(
+    const struct yaml *y, const struct detector *d, int *out, struct diag *why)
+{
+	const char *name = "";
+	int r = yaml_text(y, &name, why);
+
+	if (r != 0)
+		return r;
+	*out = regex_group(d->regex, name);
+	if (*out < 0 || *out >= REGEX_GROUPS_MAX)
+		return yaml_fail(
+		    y, why, "the pattern has no group (?P<%s>…)", name);
+	return 0;
+}
+
+/* Bits a byte, written "3.5", as thousandths. */
+static int
+milli(const struct yaml *y, uint32_t *out, struct diag *why)
+{
+	const char *s = y->kind == YAML_SCALAR ? y->text : "";
+	size_t whole = strspn(s, "0123456789");
+	const char *point = s + whole;
+	size_t part = *point == '.' ? strspn(point + 1, "0123456789") : 0;
+	uint32_t v = 0;
+
+	if (whole != 1 || (*point == '.' ? point[1 + part] : *point) != '\0' ||
+	    part > 3 || (*point == '.' && part == 0) || s[0] > '8')
+		return yaml_fail(y, why,
+		    "%s must be a number from 0 to 8 with at most three "
+		    "decimals",
+		    y->key);
+	v = (uint32_t)(s[0] - '0');
+	for (size_t i = 0; i < 3; i++)
+		v = v * 10 + (i < part ? (uint32_t)(point[1 + i] - '0') : 0);
+	*out = v;
+	return 0;
+}
+
+static int
+entropy(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	static const char *const keys[] = {"group", "min", "alphabet", NULL};
+	static const char *const autos[] = {"auto", NULL};
+	const struct yaml *group, *min, *alphabet;
+	unsigned unused;
+	int r;
+
+	if (y == NULL)
+		return 0;
+	if ((r = yaml_keys(y, "entropy", keys, why)) != 0 ||
+	    (r = need(y, "min", "entropy", &min, why)) != 0 ||
+	    (r = milli(min, &d->entropy_milli, why)) != 0)
+		return r;
+	alphabet = yaml_get(y, "alphabet");
+	if (alphabet != NULL && word(alphabet, autos, &unused, why) != 0)
+		return -EBADMSG;
+	group = yaml_get(y, "group");
+	d->entropy_group = d->secret;
+	return group != NULL ? group_named(group, d, &d->entropy_group, why)
+			     : 0;
+}
+
+static int
+normalize(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	int r = texts(y, why);
+
+	for (const struct yaml *t = y != NULL && r == 0 ? y->child : NULL;
+	     t != NULL && r == 0; t = t->next) {
+		unsigned bit;
+
+		if (str_eq(t->text, "nfkc"))
+			return yaml_fail(
+			    t, why, "\"nfkc\" is not supported yet");
+		r = word(t, NORMALS, &bit, why);
+		if (r == 0)
+			d->normalize |= 1U << bit;
+	}
+	return r;
+}
+
+static int
+check_on_fail(const struct yaml *map, struct check *c, struct diag *why)
+{
+	const struct yaml *y = yaml_get(map, "on_fail");
+	unsigned at = ON_FAIL_DROP;
+	int r = y != NULL ? word(y, ON_FAILS, &at, why) : 0;
+
+	c->on_fail = (enum on_fail)at;
+	return r;
+}
+
+static int
+check_checksum(const struct yaml *y, const struct detector *d, struct check *c,
+    struct diag *why)
+{
+	static const char *const keys[] = {
+	    "alg", "over", "equals", "on_fail", NULL};
+	const struct yaml *alg, *over, *equals;
+	const char *name = "";
+	int r;
+
+	if ((r = yaml_keys(y, "checksum", keys, why)) != 0 ||
+	    (r = need(y, "alg", "a checksum", &alg, why)) != 0 ||
+	    (r = need(y, "over", "a checksum", &over, why)) != 0 ||
+	    (r = need(y, "equals", "a checksum", &equals, why)) != 0 ||
+	    (r = yaml_text(alg, &name, why)) != 0 ||
+	    (r = group_named(over, d, &c->over, why)) != 0 ||
+	    (r = group_named(equals, d, &c->equals, why)) != 0)
+		return r;
+	c->checksum = checksum_find(name);
+	c->name = "checksum";
+	if (c->checksum == NULL)
+		return yaml_fail(alg, why,
+		    "unknown checksum \"%s\"; known: crc32_base62", name);
+	return check_on_fail(y, c, why);
+}
+
+/* An unknown validator, with the nearest name. */
+static int
+no_validator(const struct yaml *y, const char *name, struct diag *why)
+{
+	const char *const *names = validator_names();
+	const char *best = NULL;
+	unsigned least = 5;
+
+	for (size_t i = 0; names[i] != NULL; i++) {
+		unsigned n = str_distance(name, names[i]);
+
+		if (n < least) {
+			least = n;
+			best = names[i];
+		}
+	}
+	return yaml_fail(y, why, "unknown validator \"%s\"%s%s%s", name,
+	    best != NULL ? "; did you mean \"" : "", best != NULL ? best : "",
+	    best != NULL ? "\"?" : "");
+}
+
+static int
+check_one(const struct yaml *y, const struct detector *d, struct check *c,
+    struct diag *why)
+{
+	static const char *const keys[] = {
+	    "name", "args", "on_fail", "checksum", NULL};
+	static const char *const later[] = {"args", NULL};
+	const struct yaml *at = y;
+	const struct yaml *sum;
+	int r = 0;
+
+	if (y->kind == YAML_MAP) {
+		if ((r = yaml_keys(y, "a validator", keys, why)) != 0 ||
+		    (r = not_yet(y, later, why)) != 0)
+			return r;
+		sum = yaml_get(y, "checksum");
+		if (sum != NULL)
+			return check_checksum(sum, d, c, why);
+		if ((r = need(y, "name", "a validator", &at, why)) != 0 ||
+		    (r = check_on_fail(y, c, why)) != 0)
+			return r;
+	}
+	r = yaml_text(at, &c->name, why);
+	if (r != 0)
+		return r;
+	c->validator = validator_find(c->name);
+	return c->validator != NULL ? 0 : no_validator(at, c->name, why);
+}
+
+static int
+checks(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	if (y == NULL)
+		return 0;
+	if (y->kind != YAML_LIST)
+		return yaml_fail(y, why, "validators must be a list");
+	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
+		int r;
+
+		if (d->nchecks == RULES_CHECKS_MAX)
+			return yaml_fail(t, why, "more than %d validators",
+			    RULES_CHECKS_MAX);
+		r = check_one(t, d, &d->checks[d->nchecks], why);
+		if (r != 0)
+			return r;
+		d->nchecks++;
+	}
+	return 0;
+}
+
+static int
+primary(const struct yaml *y, const struct pack *p, struct detector *d,
+    struct diag *why)
+{
+	static const char *const keys[] = {"pattern", "list", "boundary",
+	    "normalize", "validators", "secret", "entropy", "requirements",
+	    "function", "exact", "fingerprint", "file", "label", "canary",
+	    NULL};
+	static const char *const later[] = {"requirements", "function", "exact",
+	    "fingerprint", "file", "label", "canary", NULL};
+	const struct yaml *map, *list, *secret;
+	int r;
+
+	if ((r = need(y, "primary", "a detector", &map, why)) != 0 ||
+	    (r = yaml_keys(map, "primary", keys, why)) != 0 ||
+	    (r = not_yet(map, later, why)) != 0)
+		return r;
+	list = yaml_get(map, "list");
+	if ((list != NULL) == (yaml_get(map, "pattern") != NULL))
+		return yaml_fail(
+		    map, why, "primary needs either \"pattern\" or \"list\"");
+	if (list != NULL && yaml_get(map, "boundary") != NULL)
+		return yaml_fail(list, why,
+		    "a list has its boundary from its own \"match\"");
+	r = list != NULL ? primary_list(list, p, d, why)
+			 : primary_pattern(map, d, why);
+	secret = yaml_get(map, "secret");
+	if (r == 0 && secret != NULL)
+		r = group_named(secret, d, &d->secret, why);
+	if (r == 0)
+		r = entropy(yaml_get(map, "entropy"), d, why);
+	if (r == 0)
+		r = normalize(yaml_get(map, "normalize"), d, why);
+	if (r == 0)
+		r = checks(yaml_get(map, "validators"), d, why);
+	return r;
+}
+
+static int
+evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
+    struct diag *why)
+{
+	static const char *const keys[] = {"list", "keywords", "pattern",
+	    "detector", "before", "after", "within_lines", "side", "min_count",
+	    "unique", NULL};
+	static const char *const later[] = {
+	    "detector", "within_lines", "side", "unique", NULL};
+	const struct yaml *list, *keywords, *pattern;
+	const struct terms *terms = NULL;
+	OWN_MEM char *text = NULL;
+	struct diag inner = {""};
+	unsigned least, most;
+	int r;
+
+	e->kind = EVIDENCE_NEAR;
+	e->min = 1;
+	if ((r = yaml_keys(y, "near", keys, why)) != 0 ||
+	    (r = not_yet(y, later, why)) != 0 ||
+	    (r = child_uint(y, "before", 0, RULES_NEAR_MAX, &e->before, why)) !=
+		0 ||
+	    (r = child_uint(y, "after", 0, RULES_NEAR_MAX, &e->after, why)) !=
+		0 ||
+	    (r = child_uint(y, "min_count", 1, 100, &e->min, why)) != 0)
+		return r;
+	list = yaml_get(y, "list");
+	keywords = yaml_get(y, "keywords");
+	pattern = yaml_get(y, "pattern");
+	if ((list != NULL) + (keywords != NULL) + (pattern != NULL) != 1)
+		return yaml_fail(y, why,
+		    "near needs one of \"list\", \"keywords\", \"pattern\"");
+	if (e->before == 0 && e->after == 0)
+		return yaml_fail(
+		    y, why, "near needs \"before\" or \"after\" over 0");
+	if (pattern != NULL)
+		return pattern_new(
+		    pattern, BOUNDARY_NONE, &e->near, &least, &most, why);
+	if (list != NULL)
+		r = list_named(list, p, false, &terms, why);
+	if (r == 0 && terms != NULL)
+		r = terms_pattern(terms->items, terms->encodings, terms->match,
+		    terms->fold, true, &text, why);
+	else if (r == 0)
+		r = terms_pattern(
+		    keywords, NULL, TERM_PREFIX, true, true, &text, why);
+	if (r != 0)
+		return r;
+	return placed(y, &inner, regex_new(text, &e->near, &inner), why);
+}
+
+/* A number of bytes, "4096" or "4KiB". */
+static int
+bytes(const struct yaml *y, uint32_t *out, struct diag *why)
+{
+	char digits[16] = "";
+	size_t n = y->kind == YAML_SCALAR ? strspn(y->text, "0123456789") : 0;
+	uint64_t v = 0;
+
+	if (n > 0 && n < sizeof digits) {
+		bool kib = str_eq(y->text + n, "KiB");
+
+		(void)str_copy_len(digits, sizeof digits, y->text, n);
+		if ((kib || y->text[n] == '\0') &&
+		    str_u64(digits, RULES_WITHIN_MAX, &v) == 0)
+			v *= kib ? 1024 : 1;
+	}
+	if (v == 0 || v > RULES_WITHIN_MAX)
+		return yaml_fail(y, why,
+		    "%s must be a number of bytes up to %dKiB, as in 4KiB",
+		    y->key, RULES_WITHIN_MAX / 1024);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+static int
+evidence_count(const struct yaml *y, struct detector *d, struct evidence *e,
+    struct diag *why)
+{
+	static const char *const keys[] = {"min", "unique", "within", NULL};
+	const struct yaml *within;
+	int r;
+
+	e->kind = EVIDENCE_COUNT;
+	if ((r = yaml_keys(y, "count", keys, why)) != 0 ||
+	    (r = need(y, "within", "count", &within, why)) != 0 ||
+	    (r = bytes(within, &e->within, why)) != 0 ||
+	    (r = child_uint(y, "min", 1, 1000, &e->min, why)) != 0 ||
+	    (r = child_uint(y, "unique", 1, 100, &e->unique, why)) != 0)
+		return r;
+	if ((e->min == 0) == (e->unique == 0))
+		return yaml_fail(
+		    y, why, "count needs either \"min\" or \"unique\"");
+	if (e->within > d->within)
+		d->within = e->within;
+	return 0;
+}
+
+static int
+evidence_validator(const struct yaml *y, const struct detector *d,
+    struct evidence *e, struct diag *why)
+{
+	const char *name = "";
+	int r = yaml_text(y, &name, why);
+
+	e->kind = EVIDENCE_VALIDATOR;
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < d->nchecks; i++) {
+		if (!str_eq(d->checks[i].name, name))
+			continue;
+		e->check = i;
+		return 0;
+	}
+	return yaml_fail(
+	    y, why, "the detector has no validator \"%s\" under primary", name);
+}
+
+static int
+evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
+    uint64_t *bits, struct diag *why)
+{
+	static const char *const keys[] = {"near", "count", "validator",
+	    "header", "path", "magic", "label", NULL};
+	static const char *const later[] = {
+	    "header", "path", "magic", "label", NULL};
+	struct evidence *e;
+	const struct yaml *kind;
+	int r;
+
+	if ((r = yaml_keys(y, "evidence", keys, why)) != 0 ||
+	    (r = not_yet(y, later, why)) != 0)
+		return r;
+	kind = y->child;
+	if (kind == NULL || kind->next != NULL)
+		return yaml_fail(
+		    y, why, "each evidence is one of near, count, validator");
+	if (d->nevidence == RULES_EVIDENCE_MAX)
+		return yaml_fail(y, why, "more than %d pieces of evidence",
+		    RULES_EVIDENCE_MAX);
+	*bits |= (uint64_t)1 << d->nevidence;
+	e = &d->evidence[d->nevidence++];
+	if (str_eq(kind->key, "near"))
+		return evidence_near(kind, p, e, why);
+	if (str_eq(kind->key, "count"))
+		return evidence_count(kind, d, e, why);
+	return evidence_validator(kind, d, e, why);
+}
+
+static int
+evidence_all(const struct yaml *y, const struct pack *p, struct detector *d,
+    uint64_t *bits, struct diag *why)
+{
+	if (y == NULL)
+		return 0;
+	if (y->kind != YAML_LIST)
+		return yaml_fail(y, why, "%s must be a list", y->key);
+	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
+		int r = evidence_one(t, p, d, bits, why);
+
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+level_any(const struct yaml *y, const struct pack *p, struct detector *d,
+    struct level *l, struct diag *why)
+{
+	static const char *const keys[] = {"min", "max", "of", NULL};
+	const struct yaml *of;
+	uint32_t min = 1;
+	uint32_t max = RULES_EVIDENCE_MAX;
+	int r;
+
+	if (y == NULL)
+		return 0;
+	if ((r = yaml_keys(y, "any_of", keys, why)) != 0 ||
+	    (r = need(y, "of", "any_of", &of, why)) != 0 ||
+	    (r = child_uint(y, "min", 0, RULES_EVIDENCE_MAX, &min, why)) != 0 ||
+	    (r = child_uint(y, "max", 0, RULES_EVIDENCE_MAX, &max, why)) != 0)
+		return r;
+	l->any_min = min;
+	l->any_max = max;
+	return evidence_all(of, p, d, &l->any, why);
+}
+
+static int
+level_one(const struct yaml *y, const struct pack *p, struct detector *d,
+    struct diag *why)
+{
+	static const char *const keys[] = {
+	    "confidence", "all", "any_of", "none", NULL};
+	struct level *l;
+	const struct yaml *name;
+	unsigned at;
+	int r;
+
+	if ((r = yaml_keys(y, "a level", keys, why)) != 0 ||
+	    (r = need(y, "confidence", "a level", &name, why)) != 0 ||
+	    (r = word(name, CONFIDENCES, &at, why)) != 0)
+		return r;
+	if (d->nlevels == RULES_LEVELS_MAX ||
+	    (d->nlevels > 0 && (unsigned)d->levels[d->nlevels - 1].confidence <=
+				   at + CONFIDENCE_LOW))
+		return yaml_fail(
+		    y, why, "levels go from high to low, each at most once");
+	l = &d->levels[d->nlevels++];
+	l->confidence = (enum confidence)(at + CONFIDENCE_LOW);
+	if ((r = evidence_all(yaml_get(y, "all"), p, d, &l->all, why)) != 0 ||
+	    (r = evidence_all(yaml_get(y, "none"), p, d, &l->none, why)) != 0)
+		return r;
+	return level_any(yaml_get(y, "any_of"), p, d, l, why);
+}
+
+static int
+levels(const struct yaml *y, const struct pack *p, struct detector *d,
+    struct diag *why)
+{
+	const struct yaml *list;
+	int r = need(y, "levels", "a detector", &list, why);
+
+	if (r != 0)
+		return r;
+	if (list->kind != YAML_LIST || list->child == NULL)
+		return yaml_fail(
+		    list, why, "levels must be a list of at least one");
+	d->evidence = calloc(RULES_EVIDENCE_MAX, sizeof *d->evidence);
+	if (d->evidence == NULL)
+		return -ENOMEM;
+	for (const struct yaml *t = list->child; t != NULL && r == 0;
+	     t = t->next)
+		r = level_one(t, p, d, why);
+	return r;
+}
+
+static int
+flags(const struct yaml *y, const struct pack *p, struct detector *d,
+    struct diag *why)
+{
+	static const char *const keys[] = {"when", "set", NULL};
+	static const char *const when_keys[] = {"value_in", NULL};
+	static const char *const sets[] = {
+	    "test_data", "encrypted_key", "expired", "sample", NULL};
+
+	if (y == NULL)
+		return 0;
+	if (y->kind != YAML_LIST)
+		return yaml_fail(y, why, "flags must be a list");
+	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
+		const struct yaml *when, *set, *in;
+		unsigned at;
+		int r;
+
+		if ((r = yaml_keys(t, "a flag", keys, why)) != 0 ||
+		    (r = need(t, "when", "a flag", &when, why)) != 0 ||
+		    (r = need(t, "set", "a flag", &set, why)) != 0 ||
+		    (r = yaml_keys(when, "when", when_keys, why)) != 0 ||
+		    (r = need(when, "value_in", "when", &in, why)) != 0 ||
+		    (r = word(set, sets, &at, why)) != 0)
+			return r;
+		if (at != 0)
+			return yaml_fail(
+			    set, why, "\"%s\" is not supported yet", set->text);
+		if (d->test_values != NULL)
+			return yaml_fail(
+			    t, why, "test_data is set by one list only");
+		r = list_named(in, p, true, &d->test_values, why);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+thresholds(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	static const char *const keys[] = {"event", "bulk", NULL};
+	static const char *const inner[] = {"min", "unique", NULL};
+	const struct yaml *event, *bulk;
+	uint64_t one = 1;
+	int r;
+
+	if (y == NULL)
+		return 0;
+	if ((r = yaml_keys(y, "thresholds", keys, why)) != 0)
+		return r;
+	event = yaml_get(y, "event");
+	bulk = yaml_get(y, "bulk");
+	if (event != NULL && (r = yaml_keys(event, "event", inner, why)) != 0)
+		return r;
+	if (bulk != NULL && (r = yaml_keys(bulk, "bulk", inner, why)) != 0)
+		return r;
+	for (size_t i = 0; event != NULL && inner[i] != NULL; i++) {
+		const struct yaml *v = yaml_get(event, inner[i]);
+
+		r = yaml_uint(v, 1, UINT32_MAX, &one, why);
+		if (r != 0)
+			return r;
+		if (one > 1)
+			return yaml_fail(v, why,
+			    "an event threshold over 1 is not supported yet");
+	}
+	if ((r = yaml_uint(
+		 yaml_get(bulk, "unique"), 1, 4096, &d->bulk_unique, why)) != 0)
+		return r;
+	return yaml_uint(
+	    yaml_get(bulk, "min"), 1, UINT32_MAX, &d->bulk_min, why);
+}
+
+static int
+mask(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	static const char *const keys[] = {"keep_first", "keep_last", NULL};
+	int r;
+
+	if (y == NULL)
+		return 0;
+	if ((r = yaml_keys(y, "mask", keys, why)) != 0 ||
+	    (r = child_uint(y, "keep_first", 0, RULES_MASK_FIRST_MAX,
+		 &d->keep_first, why)) != 0)
+		return r;
+	return child_uint(
+	    y, "keep_last", 0, RULES_MASK_LAST_MAX, &d->keep_last, why);
+}
+
+static int
+sample_spans(const struct yaml *y, struct diag *why)
+{
+	if (y == NULL)
+		return 0;
+	if (y->kind != YAML_LIST)
+		return yaml_fail(y, why, "spans must be a list of pairs");
+	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
+		uint64_t from = 0, to = 0;
+		int r;
+
+		if (t->kind != YAML_LIST || t->child == NULL ||
+		    t->child->next == NULL || t->child->next->next != NULL)
+			return yaml_fail(
+			    t, why, "a span is [from, to] in characters");
+		r = yaml_uint(t->child, 0, UINT32_MAX, &from, why);
+		if (r == 0)
+			r = yaml_uint(
+			    t->child->next, from + 1, UINT32_MAX, &to, why);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Samples in another encoding; UTF-16 is the extraction's to undo. */
+static int
+sample_encodings(const struct yaml *y, struct sample *s, struct diag *why)
+{
+	int r = texts(y, why);
+
+	for (const struct yaml *t = y != NULL && r == 0 ? y->child : NULL;
+	     t != NULL && r == 0; t = t->next) {
+		OWN(buf_done) struct buf b;
+
+		buf_init(&b, YAML_FILE_MAX);
+		if (str_starts(t->text, "utf-16"))
+			return yaml_fail(t, why,
+			    "a sample in %s is not supported yet", t->text);
+		r = terms_encode(s->text, s->len, t->text, &b);
+		if (r == -EINVAL)
+			return yaml_fail(
+			    t, why, "unknown encoding \"%s\"", t->text);
+		if (r != 0)
+			return yaml_fail(t, why,
+			    "the sample cannot be written in %s", t->text);
+	}
+	s->encodings = y;
+	return r;
+}
+
+static int
+sample_text(const struct yaml *y, struct sample *s, struct diag *why)
+{
+	const struct yaml *text = yaml_get(y, "text");
+	const struct yaml *b64 = yaml_get(y, "base64");
+	OWN(buf_done) struct buf b;
+	int r;
+
+	if ((text != NULL) == (b64 != NULL))
+		return yaml_fail(
+		    y, why, "a test needs either \"text\" or \"base64\"");
+	if (text != NULL) {
+		s->len = text->len;
+		return yaml_text(text, &s->text, why);
+	}
+	buf_init(&b, YAML_FILE_MAX);
+	r = b64->kind == YAML_SCALAR ? str_unbase64(&b, b64->text, b64->len)
+				     : -EBADMSG;
+	if (r != 0 || buf_error(&b) != 0)
+		return yaml_fail(b64, why, "not base64");
+	s->decoded = OWN_TAKE(&b.data);
+	s->text = (const char *)s->decoded;
+	s->len = b.len;
+	return 0;
+}
+
+static int
+sample_one(const struct yaml *y, struct sample *s, struct diag *why)
+{
+	static const char *const keys[] = {"text", "base64", "file", "encode",
+	    "wrap", "expect", "spans", "unique", "why", NULL};
+	static const char *const later[] = {"file", "wrap", NULL};
+	static const char *const expects[] = {
+	    "none", "low", "medium", "high", NULL};
+	const struct yaml *expect;
+	unsigned at;
+	int r;
+
+	s->at = y;
+	if ((r = yaml_keys(y, "a test", keys, why)) != 0 ||
+	    (r = not_yet(y, later, why)) != 0 ||
+	    (r = need(y, "expect", "a test", &expect, why)) != 0 ||
+	    (r = word(expect, expects, &at, why)) != 0 ||
+	    (r = sample_text(y, s, why)) != 0 ||
+	    (r = sample_encodings(yaml_get(y, "encode"), s, why)) != 0 ||
+	    (r = yaml_text(yaml_get(y, "why"), &s->why, why)) != 0 ||
+	    (r = yaml_uint(
+		 yaml_get(y, "unique"), 1, UINT32_MAX, &s->unique, why)) != 0)
+		return r;
+	s->expect = (enum confidence)at;
+	s->spans = yaml_get(y, "spans");
+	return sample_spans(s->spans, why);
+}
+
+static int
+samples(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	size_t n = 0;
+
+	if (y == NULL)
+		return 0;
+	if (y->kind != YAML_LIST)
+		return yaml_fail(y, why, "tests must be a list");
+	for (const struct yaml *t = y->child; t != NULL; t = t->next)
+		n++;
+	if (n > RULES_SAMPLES_MAX)
+		return yaml_fail(
+		    y, why, "more than %d tests", RULES_SAMPLES_MAX);
+	d->samples = calloc(n + 1, sizeof *d->samples);
+	if (d->samples == NULL)
+		return -ENOMEM;
+	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
+		int r = sample_one(t, &d->samples[d->nsamples++], why);
+
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
+    struct diag *why)
+{
+	static const char *const keys[] = {"id", "uuid", "title", "description",
+	    "status", "date", "modified", "author", "class", "sensitivity",
+	    "tags", "references", "falsepositives", "replaces", "override",
+	    "prefilter", "primary", "levels", "flags", "thresholds", "decode",
+	    "allow", "mask", "tests", NULL};
+	static const char *const later[] = {
+	    "replaces", "override", "decode", "allow", NULL};
+	int r;
+
+	*d = (struct detector){.at = y, .pack = p};
+	if ((r = yaml_keys(y, "a detector", keys, why)) != 0 ||
+	    (r = identity(y, d, why)) != 0 ||
+	    (r = not_yet(y, later, why)) != 0 ||
+	    (r = prefilter(y, d, why)) != 0 ||
+	    (r = primary(y, p, d, why)) != 0 ||
+	    (r = levels(y, p, d, why)) != 0 ||
+	    (r = flags(yaml_get(y, "flags"), p, d, why)) != 0 ||
+	    (r = thresholds(yaml_get(y, "thresholds"), d, why)) != 0 ||
+	    (r = mask(yaml_get(y, "mask"), d, why)) != 0)
+		return r;
+	return samples(yaml_get(y, "tests"), d, why);
+}
+
+void
+detector_done(struct detector *d)
+{
+	free(d->plain);
+	free(d->anchor);
+	regex_free(d->regex);
+	regex_free(d->gate);
+	for (size_t i = 0; i < d->nevidence; i++)
+		regex_free(d->evidence[i].near);
+	free(d->evidence);
+	for (size_t i = 0; i < d->nsamples; i++)
+		free(d->samples[i].decoded);
+	free(d->samples);
+	*d = (struct detector){0};
+}

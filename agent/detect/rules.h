@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rules - the compiled form of rule packs, shared by the files of this room.
+ *
+ * Texts (char pointers without a word) are borrowed from the parsed packs,
+ * which the ruleset keeps.
+ */
+#ifndef AGENT_DETECT_RULES_H
+#define AGENT_DETECT_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/detect/candidate.h"
+#include "agent/detect/detect.h"
+#include "agent/detect/regex.h"
+#include "agent/detect/validate.h"
+#include "lib/finding.h"
+#include "lib/yaml.h"
+
+enum {
+	RULES_FORMAT = 1, /* pack.format that this build reads */
+	RULES_WIDTH_MAX = 4096, /* bytes of one match */
+	RULES_NEAR_MAX = 1000, /* characters of proximity */
+	RULES_WITHIN_MAX = 16 * 1024, /* bytes of a count's window */
+	RULES_EVIDENCE_MAX = 64,
+	RULES_CHECKS_MAX = 16,
+	RULES_LEVELS_MAX = 3,
+	RULES_SAMPLES_MAX = 1000,
+	RULES_TERMS_MAX = 5000,
+	RULES_DETECTORS_MAX = 4096,
+	RULES_PACKS_MAX = 256,
+	RULES_MASK_FIRST_MAX = 6, /* PCI DSS 4.0, 3.4.1 */
+	RULES_MASK_LAST_MAX = 4,
+};
+
+enum boundary {
+	BOUNDARY_NONE,
+	BOUNDARY_WORD, /* letters, digits, underscore */
+	BOUNDARY_DIGIT,
+	BOUNDARY_ALNUM,
+};
+
+enum term_match {
+	TERM_SUBSTRING,
+	TERM_WORD, /* not inside a longer word */
+	TERM_PREFIX, /* at the start of a word: keywords without a list */
+	TERM_EXACT, /* the whole value, for value_in */
+};
+
+/* A named list of terms. */
+struct terms {
+	const struct yaml *at;
+	const char *id;
+	enum term_match match;
+	bool fold;
+	const struct yaml *encodings; /* NULL: UTF-8 alone */
+	const struct yaml *items;
+	size_t n;
+	const char **sorted; /* of an exact list, for bsearch; owned */
+};
+
+enum on_fail { ON_FAIL_DROP, ON_FAIL_DEMOTE, ON_FAIL_FLAG };
+
+/* A validator as one detector uses it. */
+struct check {
+	const struct validator *validator; /* NULL: a checksum */
+	const char *name; /* as evidence names it */
+	const struct checksum *checksum;
+	int over, equals; /* groups of a checksum */
+	enum on_fail on_fail;
+};
+
+enum evidence_kind { EVIDENCE_NEAR, EVIDENCE_COUNT, EVIDENCE_VALIDATOR };
+
+struct evidence {
+	enum evidence_kind kind;
+	struct regex *near; /* owned */
+	uint32_t before, after; /* characters */
+	uint32_t min; /* hits of near, matches of count */
+	uint32_t unique; /* distinct values of count */
+	uint32_t within; /* bytes on either side */
+	size_t check; /* index of the validator */
+};
+
+/* Bits index the detector's evidence. */
+struct level {
+	enum confidence confidence;
+	uint64_t all, none, any;
+	unsigned any_min, any_max;
+};
+
+/* A sample inside a pack. */
+struct sample {
+	const struct yaml *at;
+	const char *text;
+	size_t len;
+	uint8_t *decoded; /* of base64; owned */
+	const struct yaml *encodings;
+	enum confidence expect;
+	const struct yaml *spans;
+	uint64_t unique; /* 0: not asked */
+	const char *why;
+};
+
+struct detector {
+	const struct yaml *at;
+	const struct pack *pack;
+	const char *id, *uuid, *title, *status, *class_name;
+	enum sensitivity sensitivity;
+	char *plain; /* pattern without boundaries; owned */
+	struct regex *regex; /* with boundaries; owned */
+	struct regex
+	    *gate; /* NULL, or keywords that a match must hold; owned */
+	char *anchor; /* keywords as a pattern for the candidate stage; owned */
+	unsigned least, most; /* bytes of a match */
+	int secret; /* group of the value */
+	unsigned normalize; /* bits of enum normal */
+	int entropy_group;
+	uint32_t entropy_milli; /* least bits a byte times 1000, 0: not asked */
+	struct check checks[RULES_CHECKS_MAX];
+	size_t nchecks;
+	struct evidence *evidence; /* owned */
+	size_t nevidence;
+	uint32_t within; /* the greatest count window, 0 without one */
+	struct level levels[RULES_LEVELS_MAX];
+	size_t nlevels;
+	const struct terms *test_values; /* flags: known samples */
+	uint64_t bulk_unique, bulk_min; /* 0: not asked */
+	unsigned keep_first, keep_last;
+	struct sample *samples; /* owned */
+	size_t nsamples;
+};
+
+struct pack {
+	struct yaml *doc; /* owned */
+	const char *id, *version;
+	struct terms *lists; /* owned */
+	size_t nlists;
+	struct detector *detectors; /* owned */
+	size_t ndetectors;
+};
+
+struct ruleset {
+	struct pack *packs; /* owned */
+	size_t npacks;
+	const struct detector **detectors; /* all, in order; array owned */
+	size_t n;
+	struct candidates
+	    *candidates; /* NULL where the host has no such stage */
+	const char *slow;
+	char digest[65];
+	unsigned most; /* the widest match */
+	uint32_t before, after; /* bytes of context that evidence may look at */
+};
+
+/* Where problems go while a set is loaded. */
+struct loader {
+	struct problems *out; /* may be NULL */
+	struct diag *why; /* receives the first fatal one; may be NULL */
+	size_t fatal;
+};
+
+/* loader_note - records "file:line:col: text" under a name. */
+void loader_note(struct loader *l, const struct yaml *at, bool error,
+    bool fatal, const char *name, const char *fmt, ...) PRINTF_LIKE(6, 7);
+/* loader_fatal - records a sentence that already names its place. */
+void loader_fatal(struct loader *l, const char *name, const char *text);
+
+/*
+ * pack_parse - reads one pack out of @doc, which the pack then owns (also on
+ * failure). Every problem goes to @l; -EBADMSG if one was fatal.
+ */
+int pack_parse(struct yaml *doc, struct pack *out, struct loader *l) MUST_CHECK;
+void pack_done(struct pack *p);
+
+/*
+ * detector_parse - reads one detector; @p holds the lists.
+ * Returns 0, -EBADMSG with the sentence in @why, or -ENOMEM. @out is released
+ * by detector_done in any case.
+ */
+int detector_parse(const struct yaml *y, const struct pack *p,
+    struct detector *out, struct diag *why) MUST_CHECK;
+void detector_done(struct detector *d);
+/* detector_lint - what is legal but weak. */
+void detector_lint(const struct detector *d, struct loader *l);
+
+/*
+ * terms_pattern - the terms as one alternation, longest first, each byte
+ * escaped. @bounded puts the word boundaries of @match around each.
+ * @items: a list of texts; @encodings: NULL or a list of names.
+ */
+int terms_pattern(const struct yaml *items, const struct yaml *encodings,
+    enum term_match match, bool fold, bool bounded, char **out,
+    struct diag *why) MUST_CHECK;
+/* terms_encode - @text (UTF-8) in another encoding; -EILSEQ, -EINVAL. */
+int terms_encode(const char *text, size_t len, const char *encoding,
+    struct buf *out) MUST_CHECK;
+
+/* subset_check - refuses what the matching stages do not share. */
+int subset_check(const char *pattern, struct diag *why) MUST_CHECK;
+
+/* ruleset_parse - a set of one pack from memory, for tests. */
+int ruleset_parse(const char *name, const void *data, size_t len,
+    struct ruleset **out, struct problems *problems,
+    struct diag *why) MUST_CHECK;
+
+/*
+ * scan_new_sized - scan_new with a block of @block bytes instead of the usual
+ * one: the findings must not depend on it.
+ */
+int scan_new_sized(
+    const struct ruleset *r, size_t block, struct scan **out) MUST_CHECK;
+
+#endif

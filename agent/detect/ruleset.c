@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ruleset - all packs of some directories as one set that is ready to match.
+ *
+ * Owns: which files are read and in what order, the digest, the compiled
+ * candidate stage, and the widths that bound a scan's memory.
+ * Never: loads a part of a set: one fatal problem refuses all of it.
+ *
+ * The digest is SHA-256 over, for each pack in order, its length in bytes as
+ * 8 bytes big-endian and its bytes. Names and places do not go in: the same
+ * packs are the same set wherever they lie.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/detect/rules.h"
+#include "lib/seal.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+enum {
+	DIRS_MAX = 64,
+	PATH_BYTES = 4096,
+};
+
+void
+problems_done(struct problems *p)
+{
+	free(p->list);
+	*p = (struct problems){0};
+}
+
+void
+ruleset_free(struct ruleset *r)
+{
+	if (r == NULL)
+		return;
+	candidates_free(r->candidates);
+	for (size_t i = 0; i < r->npacks; i++)
+		pack_done(&r->packs[i]);
+	free(r->packs);
+	free(r->detectors);
+	free(r);
+}
+
+void
+ruleset_freep(struct ruleset **r)
+{
+	ruleset_free(*r);
+	*r = NULL;
+}
+
+/* What is gathered while loading. */
+struct load {
+	struct ruleset *set;
+	struct seal_hash *hash;
+	struct loader to;
+};
+
+static int
+add_pack(struct load *l, const char *name, const void *data, size_t len)
+{
+	struct ruleset *r = l->set;
+	struct yaml *doc = NULL;
+	struct diag d = {""};
+	uint8_t size[8];
+	int e;
+
+	if (r->npacks == RULES_PACKS_MAX) {
+		(void)snprintf(d.text, sizeof d.text,
+		    "%s: more than %d packs in a set", name, RULES_PACKS_MAX);
+		loader_fatal(&l->to, "too-many", d.text);
+		return 0;
+	}
+	for (unsigned i = 0; i < 8; i++)
+		size[i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
+	seal_hash_put(l->hash, size, sizeof size);
+	seal_hash_put(l->hash, data, len);
+	e = yaml_parse(name, data, len, &doc, &d);
+	if (e == -EBADMSG)
+		loader_fatal(&l->to, "not-yaml", d.text);
+	if (e != 0)
+		return e == -ENOMEM ? e : 0;
+	e = pack_parse(doc, &r->packs[r->npacks++], &l->to);
+	return e == -ENOMEM ? e : 0;
+}
+
+/* Reads one rule file: a regular one, no link, of a bounded size. */
+static int
+add_file(struct load *l, int dir, const char *path, const char *name)
+{
+	OWN_FD int fd =
+	    openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	OWN_MEM char *data = NULL;
+	size_t len = 0;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return diag_set(l->to.why, -errno, "%s: %s", path,
+		    errno == ELOOP ? "is a symbolic link; rule files may not "
+				     "be links"
+				   : strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    st.st_size > YAML_FILE_MAX)
+		return diag_set(l->to.why, -EINVAL,
+		    "%s: not a regular file of at most %d bytes", path,
+		    YAML_FILE_MAX);
+	data = malloc((size_t)st.st_size + 1);
+	if (data == NULL)
+		return -ENOMEM;
+	while (len < (size_t)st.st_size) {
+		n = read(fd, data + len, (size_t)st.st_size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return diag_set(
+			    l->to.why, -errno, "%s: %s", path, strerror(errno));
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return add_pack(l, path, data, len);
+}
+
+static int
+is_pack(const struct dirent *e)
+{
+	size_t n = strlen(e->d_name);
+
+	return e->d_name[0] != '.' && n > 5 &&
+	       str_eq(e->d_name + n - 5, ".yaml");
+}
+
+static int
+by_bytes(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int
+add_dir(struct load *l, const char *dir)
+{
+	OWN_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent **names = NULL;
+	int n, r = 0;
+
+	if (fd < 0)
+		return diag_set(
+		    l->to.why, -errno, "%s: %s", dir, strerror(errno));
+	n = scandirat(fd, ".", &names, is_pack, by_bytes);
+	if (n < 0)
+		return diag_set(
+		    l->to.why, -errno, "%s: %s", dir, strerror(errno));
+	for (int i = 0; i < n; i++) {
+		char path[PATH_BYTES];
+		const char *slash = dir[strlen(dir) - 1] == '/' ? "" : "/";
+
+		if (r == 0 && (size_t)snprintf(path, sizeof path, "%s%s%s", dir,
+				  slash, names[i]->d_name) >= sizeof path)
+			r = -ENAMETOOLONG;
+		if (r == 0)
+			r = add_file(l, fd, path, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+/* Ids and uuids are unique in the whole set. */
+static void
+check_unique(struct load *l)
+{
+	const struct ruleset *r = l->set;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct detector *a = r->detectors[i];
+
+		for (size_t k = 0; k < i; k++) {
+			const struct detector *b = r->detectors[k];
+
+			if (str_eq(a->id, b->id))
+				loader_note(&l->to, a->at, true, true,
+				    "duplicate-id",
+				    "\"%s\" is defined at %s:%u already", a->id,
+				    b->at->file, b->at->line);
+			else if (str_eq(a->uuid, b->uuid))
+				loader_note(&l->to, a->at, true, true,
+				    "duplicate-uuid",
+				    "%s has the uuid of %s; each has its own",
+				    a->id, b->id);
+		}
+	}
+}
+
+/* The bounds that a scan needs, over all detectors. */
+static void
+bounds(struct ruleset *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct detector *d = r->detectors[i];
+
+		r->most = d->most > r->most ? d->most : r->most;
+		r->before = d->within > r->before ? d->within : r->before;
+		for (size_t k = 0; k < d->nevidence; k++) {
+			const struct evidence *e = &d->evidence[k];
+
+			/* A character has at most four bytes. */
+			if (4 * e->before > r->before)
+				r->before = 4 * e->before;
+			if (4 * e->after > r->after)
+				r->after = 4 * e->after;
+		}
+		if (!regex_jit(d->regex))
+			r->slow = "PCRE2 has no JIT here; patterns are "
+				  "confirmed by its interpreter, several "
+				  "times more slowly";
+	}
+}
+
+static int
+compile(struct load *l)
+{
+	struct ruleset *r = l->set;
+	OWN_MEM struct candidate_pattern *p = calloc(r->n, sizeof *p);
+	struct diag d = {""};
+	int e;
+
+	if (p == NULL)
+		return -ENOMEM;
+	bounds(r);
+	if (candidate_host() != NULL) {
+		r->slow = candidate_host();
+		return 0;
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		const struct detector *k = r->detectors[i];
+
+		p[i].pattern = k->anchor != NULL ? k->anchor : k->plain;
+		p[i].id = (unsigned)i;
+	}
+	e = candidates_new(p, (unsigned)r->n, &r->candidates, &d);
+	if (e == -EBADMSG)
+		loader_fatal(&l->to, "bad-pattern", d.text);
+	return e;
+}
+
+static int
+finish(struct load *l)
+{
+	struct ruleset *r = l->set;
+	uint8_t digest[SEAL_HASH];
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->npacks; i++)
+		n += r->packs[i].ndetectors;
+	if (l->to.fatal > 0)
+		return -EBADMSG;
+	if (n == 0) {
+		loader_fatal(&l->to, "empty-set",
+		    "no detector: a directory of rules holds *.yaml files "
+		    "with detectors");
+		return -EBADMSG;
+	}
+	if (n > RULES_DETECTORS_MAX) {
+		loader_fatal(&l->to, "too-many", "too many detectors");
+		return -EBADMSG;
+	}
+	r->detectors = calloc(n, sizeof *r->detectors);
+	if (r->detectors == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->npacks; i++)
+		for (size_t k = 0; k < r->packs[i].ndetectors; k++)
+			r->detectors[r->n++] = &r->packs[i].detectors[k];
+	check_unique(l);
+	if (l->to.fatal > 0)
+		return -EBADMSG;
+	seal_hash_end(l->hash, digest);
+	str_hex(r->digest, digest, sizeof digest);
+	return compile(l);
+}
+
+static int
+begin(struct load *l)
+{
+	l->set = calloc(1, sizeof *l->set);
+	if (l->set == NULL)
+		return -ENOMEM;
+	l->set->packs = calloc(RULES_PACKS_MAX, sizeof *l->set->packs);
+	if (l->set->packs == NULL)
+		return -ENOMEM;
+	return seal_hash_new(&l->hash);
+}
+
+static int
+end(struct load *l, int r, struct ruleset **out)
+{
+	if (r == 0)
+		r = finish(l);
+	seal_hash_free(l->hash);
+	if (r == 0)
+		*out = OWN_TAKE(&l->set);
+	ruleset_free(l->set);
+	return r;
+}
+
+int
+ruleset_load(const char *const *dirs, size_t ndirs, struct ruleset **out,
+    struct problems *problems, struct diag *why)
+{
+	struct load l = {.to = {.out = problems, .why = why}};
+	int r = begin(&l);
+
+	if (r == 0 && (ndirs == 0 || ndirs > DIRS_MAX))
+		r = diag_set(why, -EINVAL, "1 to %d directories", DIRS_MAX);
+	for (size_t i = 0; i < ndirs && r == 0; i++)
+		r = add_dir(&l, dirs[i]);
+	return end(&l, r, out);
+}
+
+int
+ruleset_parse(const char *name, const void *data, size_t len,
+    struct ruleset **out, struct problems *problems, struct diag *why)
+{
+	struct load l = {.to = {.out = problems, .why = why}};
+	int r = begin(&l);
+
+	if (r == 0)
+		r = add_pack(&l, name, data, len);
+	return end(&l, r, out);
+}
+
+const char *
+ruleset_digest(const struct ruleset *r)
+{
+	return r->digest;
+}
+
+size_t
+ruleset_count(const struct ruleset *r)
+{
+	return r->n;
+}
+
+const char *
+ruleset_slow(const struct ruleset *r)
+{
+	return r->slow;
+}
+
+static void
+list_one(const struct detector *d, struct json *j)
+{
+	const struct yaml *tags = yaml_get(d->at, "tags");
+
+	json_object(j, NULL);
+	json_str(j, "id", d->id);
+	json_str(j, "uuid", d->uuid);
+	json_str(j, "title", d->title);
+	json_str(j, "class", d->class_name);
+	json_str(j, "sensitivity", sensitivity_name(d->sensitivity));
+	json_str(j, "status", d->status);
+	json_str(j, "pack", d->pack->id);
+	json_str(j, "version", d->pack->version);
+	json_array(j, "levels");
+	for (size_t i = 0; i < d->nlevels; i++)
+		json_str(j, NULL, confidence_name(d->levels[i].confidence));
+	json_end_array(j);
+	json_array(j, "tags");
+	for (const struct yaml *t = tags != NULL ? tags->child : NULL;
+	     t != NULL; t = t->next)
+		json_str(j, NULL, t->text);
+	json_end_array(j);
+	json_uint(j, "tests", d->nsamples);
+	json_str(j, "file", d->at->file);
+	json_uint(j, "line", d->at->line);
+	json_end_object(j);
+}
+
+int
+ruleset_list(const struct ruleset *r, ruleset_line_fn *line, void *ctx)
+{
+	OWN(buf_done) struct buf b;
+
+	buf_init(&b, 1024 * 1024);
+	for (size_t i = 0; i < r->n; i++) {
+		struct json j;
+
+		buf_reset(&b);
+		json_init(&j, &b);
+		list_one(r->detectors[i], &j);
+		if (buf_error(&b) != 0)
+			return buf_error(&b);
+		line(ctx, b.data, b.len);
+	}
+	return 0;
+}

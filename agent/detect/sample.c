@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sample - runs the tests that rules carry, with the whole set loaded.
+ *
+ * Owns: what passing means: the surest finding of the detector has the
+ * confidence that the test expects, and its spans and distinct values where
+ * the test names them.
+ * Never: prints a sample's text.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "agent/detect/rules.h"
+#include "lib/buf.h"
+#include "lib/json.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+/* What one detector said of one sample. */
+struct verdict {
+	const char *detector;
+	enum confidence confidence;
+	uint64_t unique;
+	struct span spans[16];
+	size_t nspans;
+};
+
+static void
+on_found(void *ctx, struct finding *f)
+{
+	struct verdict *v = ctx;
+
+	/* The surest one comes first. */
+	if (v->confidence != CONFIDENCE_NONE ||
+	    !str_eq(f->detector, v->detector))
+		return;
+	v->confidence = f->confidence;
+	v->unique = f->unique;
+	v->nspans = f->nspans;
+	for (size_t i = 0; i < f->nspans && i < ARRAY_LEN(v->spans); i++)
+		v->spans[i] = f->spans[i];
+}
+
+/* The number of characters before a byte of UTF-8. */
+static uint64_t
+chars_to(const char *text, size_t len, uint64_t at)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < len && i < at; i++)
+		n += ((uint8_t)text[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static bool
+spans_fit(const struct sample *s, const struct verdict *v)
+{
+	size_t i = 0;
+
+	for (const struct yaml *y = s->spans->child; y != NULL; y = y->next) {
+		uint64_t from = 0, to = 0;
+
+		if (i >= v->nspans || i >= ARRAY_LEN(v->spans) ||
+		    yaml_uint(y->child, 0, UINT32_MAX, &from, NULL) != 0 ||
+		    yaml_uint(y->child->next, 0, UINT32_MAX, &to, NULL) != 0)
+			return false;
+		if (chars_to(s->text, s->len, v->spans[i].from) != from ||
+		    chars_to(s->text, s->len, v->spans[i].to) != to)
+			return false;
+		i++;
+	}
+	return i == v->nspans;
+}
+
+/* NULL if the sample gave what it expects, or what is wrong. */
+static const char *
+fault(const struct sample *s, const struct verdict *v, bool utf8)
+{
+	if (v->confidence != s->expect)
+		return "confidence";
+	if (s->unique != 0 && v->unique != s->unique)
+		return "unique";
+	if (utf8 && s->spans != NULL && !spans_fit(s, v))
+		return "spans";
+	return NULL;
+}
+
+static const char *
+name_or_none(enum confidence c)
+{
+	return c == CONFIDENCE_NONE ? "none" : confidence_name(c);
+}
+
+struct run {
+	struct scan *scan;
+	ruleset_line_fn *line;
+	void *ctx;
+	size_t failed;
+};
+
+static int
+report(struct run *r, const struct detector *d, size_t index,
+    const char *encoding, const struct verdict *v, const char *wrong)
+{
+	const struct sample *s = &d->samples[index];
+	OWN(buf_done) struct buf b;
+	struct json j;
+
+	buf_init(&b, 64 * 1024);
+	json_init(&j, &b);
+	json_object(&j, NULL);
+	json_str(&j, "detector", d->id);
+	json_uint(&j, "test", index + 1);
+	json_str(&j, "encoding", encoding);
+	json_bool(&j, "ok", wrong == NULL);
+	json_str(&j, "expect", name_or_none(s->expect));
+	json_str(&j, "got", name_or_none(v->confidence));
+	if (wrong != NULL)
+		json_str(&j, "wrong", wrong);
+	if (s->why != NULL)
+		json_str(&j, "why", s->why);
+	json_str(&j, "file", s->at->file);
+	json_uint(&j, "line", s->at->line);
+	json_uint(&j, "column", s->at->column);
+	json_end_object(&j);
+	if (buf_error(&b) != 0)
+		return buf_error(&b);
+	r->line(r->ctx, b.data, b.len);
+	return 0;
+}
+
+static int
+run_bytes(struct run *r, const struct detector *d, size_t index,
+    const char *encoding, struct content text)
+{
+	struct verdict v = {.detector = d->id};
+	uint64_t unsure = 0;
+	const char *wrong;
+	int e;
+
+	scan_begin(r->scan);
+	e = scan_feed(r->scan, text);
+	if (e == 0)
+		e = scan_end(r->scan, on_found, &v, &unsure);
+	if (e != 0)
+		return e;
+	wrong = unsure > 0
+		    ? "a match limit was hit"
+		    : fault(&d->samples[index], &v, str_eq(encoding, "utf-8"));
+	r->failed += wrong != NULL;
+	return report(r, d, index, encoding, &v, wrong);
+}
+
+static int
+run_sample(struct run *r, const struct detector *d, size_t index)
+{
+	const struct sample *s = &d->samples[index];
+	struct content text = {(const uint8_t *)s->text, s->len};
+	int e = run_bytes(r, d, index, "utf-8", text);
+
+	for (const struct yaml *y = s->encodings != NULL ? s->encodings->child
+							 : NULL;
+	     y != NULL && e == 0; y = y->next) {
+		OWN(buf_done) struct buf b;
+
+		buf_init(&b, YAML_FILE_MAX);
+		e = terms_encode(s->text, s->len, y->text, &b);
+		if (e == 0)
+			e = buf_error(&b);
+		text = (struct content){b.data, b.len};
+		if (e == 0)
+			e = run_bytes(r, d, index, y->text, text);
+	}
+	return e;
+}
+
+int
+ruleset_test(
+    const struct ruleset *set, ruleset_line_fn *line, void *ctx, size_t *failed)
+{
+	struct run r = {.line = line, .ctx = ctx};
+	OWN(scan_freep) struct scan *scan = NULL;
+	int e = scan_new(set, &scan);
+
+	if (e != 0)
+		return e;
+	r.scan = scan;
+	for (size_t i = 0; i < set->n && e == 0; i++)
+		for (size_t k = 0; k < set->detectors[i]->nsamples && e == 0;
+		     k++)
+			e = run_sample(&r, set->detectors[i], k);
+	*failed = r.failed;
+	return e;
+}

@@ -1,0 +1,932 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scan - bytes in, findings out, in one pass with bounded memory.
+ *
+ * Owns: the window over a piece of text, the order in which candidates are
+ * confirmed, proximity, levels, and what is kept of a match.
+ * Never: lets a finding depend on where the bytes were cut; keeps a byte of
+ * the text after scan_end; compiles anything.
+ *
+ * What a match is: for one detector the leftmost match of its pattern (with
+ * its boundaries) in the whole text, then the leftmost one behind it, and so
+ * on. A match that a keyword, a validator or the entropy refutes takes only
+ * its first byte with it, so that a real value behind a false start is found.
+ *
+ * How it is found: the candidate stage tells ends E such that every match
+ * [s,e) has an E with e-W <= s < E <= e, where W is the width of the pattern.
+ * Ends are taken in ascending order. For ends E1..E2 that lie close together
+ * the authority searches starts from max(next, tried, E1-W) to E2-1, where
+ * starts below `next` are taken and those below `tried` are refuted. A start
+ * below E1-W has an earlier end of its own, which was processed before.
+ *
+ * The window: bytes are gathered until a block is full, whatever the cuts, so
+ * that only absolute places decide. Ends are processed up to `lag` bytes
+ * before the end of the window, so that a match and the context behind it are
+ * there in full; `back` bytes before that stay for the next block.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "agent/detect/rules.h"
+#include "agent/detect/tally.h"
+#include "lib/buf.h"
+#include "lib/rng.h"
+#include "lib/seal.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+enum {
+	BLOCK = 256 * 1024,
+	BLOCK_MIN = 1,
+	CONTEXT = 8, /* bytes that boundaries look at */
+	SLACK = 64, /* bytes behind a match that the authority may see */
+	CLUSTER_GAP = 32,
+	/* Limits hit before a detector is left out for the rest of a piece. */
+	LIMITS_MAX = 64,
+};
+
+/* A match whose confidence waits for what is behind it. */
+struct held {
+	uint64_t at; /* where the match starts */
+	struct span value;
+	uint64_t hash;
+	uint64_t bits; /* evidence that is there */
+	bool test;
+	bool demote;
+};
+
+/* One detector's state in this piece. */
+struct lane {
+	const struct detector *rule;
+	uint64_t next, tried;
+	uint64_t *ends; /* one bit a byte behind s->done; owned */
+	size_t first, last; /* words in use; first > last: none */
+	unsigned limits;
+	bool off;
+	struct held *held; /* ascending; owned; NULL without a count */
+	size_t nheld, waiting; /* those from @waiting on are not resolved */
+	size_t held_cap;
+	struct tally tallies[CONFIDENCE_HIGH + 1];
+};
+
+struct masked {
+	struct span at;
+	const char *detector;
+};
+
+struct scan {
+	const struct ruleset *rules;
+	struct regex_room *room;
+	struct candidate_room *candidates;
+	struct lane *lanes; /* owned */
+	uint8_t *window; /* owned */
+	size_t size; /* of the window */
+	size_t len; /* bytes in it */
+	size_t top; /* bytes that were ever in it for this piece */
+	uint64_t base; /* place of window[0] in the piece */
+	uint64_t done; /* ends up to here are processed */
+	size_t lag, back, words;
+	uint8_t hash_key[16];
+	uint8_t key[32];
+	bool key_set;
+	bool open;
+	bool masking;
+	int err;
+	uint64_t indeterminate;
+	uint8_t normal[RULES_WIDTH_MAX];
+	struct masked *masked; /* owned; of scan_mask */
+	size_t nmasked, masked_cap;
+};
+
+void
+scan_free(struct scan *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; s->lanes != NULL && i < s->rules->n; i++) {
+		struct lane *l = &s->lanes[i];
+
+		free(l->ends);
+		free(l->held);
+		for (size_t k = 0; k < ARRAY_LEN(l->tallies); k++)
+			tally_done(&l->tallies[k]);
+	}
+	free(s->lanes);
+	if (s->window != NULL)
+		explicit_bzero(s->window, s->size);
+	free(s->window);
+	free(s->masked);
+	regex_room_free(s->room);
+	candidate_room_free(s->candidates);
+	explicit_bzero(s, sizeof *s);
+	free(s);
+}
+
+void
+scan_freep(struct scan **s)
+{
+	scan_free(*s);
+	*s = NULL;
+}
+
+static int
+lane_init(struct lane *l, const struct detector *d, size_t words)
+{
+	*l = (struct lane){.rule = d, .first = SIZE_MAX};
+	l->ends = calloc(words, sizeof *l->ends);
+	if (l->ends == NULL)
+		return -ENOMEM;
+	if (d->within == 0)
+		return 0;
+	/* Matches do not overlap: so many at most lie in two windows. */
+	l->held_cap = 2 * (size_t)d->within / (d->least > 0 ? d->least : 1) + 4;
+	l->held = calloc(l->held_cap, sizeof *l->held);
+	return l->held != NULL ? 0 : -ENOMEM;
+}
+
+static int
+rooms(struct scan *s, size_t block)
+{
+	const struct ruleset *r = s->rules;
+	int e = regex_room_new(&s->room);
+
+	if (e == 0 && r->candidates != NULL)
+		e = candidate_room_new(r->candidates, &s->candidates);
+	if (e != 0)
+		return e;
+	s->lag = (size_t)r->most + SLACK + r->after + CONTEXT;
+	s->back = (size_t)r->most + r->before + CONTEXT;
+	s->size = s->lag + s->back + block;
+	s->words = (s->size + 64) / 64;
+	s->window = malloc(s->size);
+	s->lanes = calloc(r->n, sizeof *s->lanes);
+	if (s->window == NULL || s->lanes == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n && e == 0; i++)
+		e = lane_init(&s->lanes[i], r->detectors[i], s->words);
+	return e;
+}
+
+int
+scan_new_sized(const struct ruleset *r, size_t block, struct scan **out)
+{
+	struct scan *s = calloc(1, sizeof *s);
+	int e;
+
+	must(block >= BLOCK_MIN);
+	if (s == NULL)
+		return -ENOMEM;
+	s->rules = r;
+	rng_fill(s->hash_key, sizeof s->hash_key);
+	e = rooms(s, block);
+	if (e != 0) {
+		scan_free(s);
+		return e;
+	}
+	*out = s;
+	return 0;
+}
+
+int
+scan_new(const struct ruleset *r, struct scan **out)
+{
+	return scan_new_sized(r, BLOCK, out);
+}
+
+void
+scan_key(struct scan *s, const uint8_t key[32])
+{
+	memcpy(s->key, key, sizeof s->key);
+	s->key_set = true;
+}
+
+/* Forgets the piece: its bytes, its matches, its places. */
+static void
+reset(struct scan *s)
+{
+	explicit_bzero(s->window, s->top);
+	explicit_bzero(s->normal, sizeof s->normal);
+	s->len = 0;
+	s->top = 0;
+	s->base = 0;
+	s->done = 0;
+	s->err = 0;
+	s->indeterminate = 0;
+	s->open = false;
+	for (size_t i = 0; i < s->rules->n; i++) {
+		struct lane *l = &s->lanes[i];
+
+		if (l->first <= l->last)
+			memset(l->ends + l->first, 0,
+			    (l->last - l->first + 1) * sizeof *l->ends);
+		l->first = SIZE_MAX;
+		l->last = 0;
+		l->next = 0;
+		l->tried = 0;
+		l->limits = 0;
+		l->off = false;
+		l->nheld = 0;
+		l->waiting = 0;
+		for (size_t k = 0; k < ARRAY_LEN(l->tallies); k++)
+			tally_done(&l->tallies[k]);
+	}
+}
+
+void
+scan_begin(struct scan *s)
+{
+	reset(s);
+	s->open = true;
+}
+
+/* ---- evidence and levels ---- */
+
+/* The place @chars characters before @at, at most four bytes each. */
+static size_t
+chars_before(const struct scan *s, size_t at, uint32_t chars)
+{
+	size_t least = at > 4 * (size_t)chars ? at - 4 * (size_t)chars : 0;
+
+	while (chars > 0 && at > least) {
+		at--;
+		if ((s->window[at] & 0xc0) != 0x80)
+			chars--;
+	}
+	return at;
+}
+
+static size_t
+chars_after(const struct scan *s, size_t at, uint32_t chars)
+{
+	size_t most = at + 4 * (size_t)chars;
+
+	if (most > s->len)
+		most = s->len;
+	while (at < most) {
+		if ((s->window[at] & 0xc0) != 0x80 && chars-- == 0)
+			break;
+		at++;
+	}
+	return at;
+}
+
+static uint32_t
+near_hits(struct scan *s, const struct evidence *e, size_t from, size_t to,
+    uint32_t wanted)
+{
+	uint32_t hits = 0;
+	struct regex_match m;
+
+	while (hits < wanted && from < to) {
+		int r = regex_find(
+		    e->near, s->room, s->window, to, from, to - 1, &m);
+
+		if (r < 0)
+			s->indeterminate++;
+		if (r <= 0)
+			break;
+		hits++;
+		from = m.to[0];
+	}
+	return hits;
+}
+
+static bool
+near(struct scan *s, const struct evidence *e, size_t from, size_t to)
+{
+	uint32_t hits =
+	    near_hits(s, e, chars_before(s, from, e->before), from, e->min);
+
+	if (hits < e->min)
+		hits += near_hits(
+		    s, e, to, chars_after(s, to, e->after), e->min - hits);
+	return hits >= e->min;
+}
+
+/* Evidence that needs nothing but the text around a match. */
+static uint64_t
+evidence_here(struct scan *s, const struct detector *d, size_t from, size_t to,
+    uint64_t passed)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < d->nevidence; i++) {
+		const struct evidence *e = &d->evidence[i];
+		bool there = false;
+
+		switch (e->kind) {
+		case EVIDENCE_NEAR:
+			there = near(s, e, from, to);
+			break;
+		case EVIDENCE_VALIDATOR:
+			there = (passed >> e->check & 1) != 0;
+			break;
+		case EVIDENCE_COUNT:
+			break;
+		}
+		bits |= (uint64_t)there << i;
+	}
+	return bits;
+}
+
+static bool
+count_there(
+    const struct lane *l, const struct held *h, const struct evidence *e)
+{
+	uint64_t seen[100];
+	uint32_t n = 0;
+	uint32_t distinct = 0;
+
+	for (size_t i = 0; i < l->nheld; i++) {
+		const struct held *o = &l->held[i];
+		uint32_t k = 0;
+
+		if (o->at + e->within < h->at)
+			continue;
+		if (o->at > h->at + e->within)
+			break;
+		if (++n >= e->min && e->min > 0)
+			return true;
+		if (e->unique == 0)
+			continue;
+		while (k < distinct && seen[k] != o->hash)
+			k++;
+		if (k < distinct)
+			continue;
+		seen[distinct++] = o->hash;
+		if (distinct >= e->unique)
+			return true;
+	}
+	return false;
+}
+
+static bool
+level_holds(const struct level *l, uint64_t bits)
+{
+	unsigned any = (unsigned)__builtin_popcountll(bits & l->any);
+
+	return (bits & l->all) == l->all && (bits & l->none) == 0 &&
+	       (l->any == 0 || (any >= l->any_min && any <= l->any_max));
+}
+
+static enum confidence
+confidence_of(const struct detector *d, const struct held *h)
+{
+	for (size_t i = 0; i < d->nlevels; i++) {
+		enum confidence c = d->levels[i].confidence;
+
+		if (!level_holds(&d->levels[i], h->bits))
+			continue;
+		if (h->demote && c > CONFIDENCE_LOW)
+			c = (enum confidence)(c - 1);
+		return c;
+	}
+	return CONFIDENCE_NONE;
+}
+
+/* ---- matches ---- */
+
+/* A keyed digest of the value that the same key finds again elsewhere. */
+static void
+tag(struct scan *s, struct tally *t, const struct detector *d, const uint8_t *v,
+    size_t n)
+{
+	uint8_t whole[SEAL_HASH];
+	OWN(buf_wipe) struct buf b;
+
+	if (!s->key_set)
+		return;
+	buf_init(&b, RULES_WIDTH_MAX + 128);
+	buf_put_str(&b, d->id);
+	buf_put(&b, v, n);
+	if (buf_error(&b) != 0) {
+		s->err = buf_error(&b);
+		return;
+	}
+	seal_hmac(s->key, sizeof s->key, b.data, b.len, whole);
+	memcpy(t->tag, whole, sizeof t->tag);
+}
+
+/* The value in its normal form, in s->normal. */
+static size_t
+normal(struct scan *s, const struct detector *d, struct span at)
+{
+	const uint8_t *v = s->window + (at.from - s->base);
+	size_t n = (size_t)(at.to - at.from);
+
+	must(n <= sizeof s->normal);
+	return validate_normal(d->normalize, v, n, s->normal);
+}
+
+static void
+note_masked(struct scan *s, const struct detector *d, struct span at)
+{
+	if (s->nmasked == s->masked_cap) {
+		size_t cap = s->masked_cap == 0 ? 16 : s->masked_cap * 2;
+		struct masked *more =
+		    reallocarray(s->masked, cap, sizeof *more);
+
+		if (more == NULL) {
+			s->err = -ENOMEM;
+			return;
+		}
+		s->masked = more;
+		s->masked_cap = cap;
+	}
+	s->masked[s->nmasked++] = (struct masked){at, d->id};
+}
+
+/* Decides how surely, and counts. The value's bytes are in the window. */
+static void
+resolve(struct scan *s, struct lane *l, struct held *h)
+{
+	const struct detector *d = l->rule;
+	enum confidence c;
+	struct tally *t;
+
+	for (size_t i = 0; l->held != NULL && i < d->nevidence; i++)
+		if (d->evidence[i].kind == EVIDENCE_COUNT &&
+		    count_there(l, h, &d->evidence[i]))
+			h->bits |= (uint64_t)1 << i;
+	c = confidence_of(d, h);
+	if (c == CONFIDENCE_NONE)
+		return;
+	t = &l->tallies[c];
+	if (t->count == 0) {
+		size_t n = normal(s, d, h->value);
+
+		tally_mask(t, s->normal, n, d->keep_first, d->keep_last);
+		tag(s, t, d, s->normal, n);
+	}
+	if (tally_add(t, h->hash, h->test, h->value) != 0)
+		s->err = -ENOMEM;
+	if (s->masking)
+		note_masked(s, d, h->value);
+}
+
+/* Resolves what starts @within or more before @known, then forgets. */
+static void
+resolve_until(struct scan *s, struct lane *l, uint64_t known)
+{
+	uint64_t oldest;
+	size_t drop = 0;
+
+	while (l->waiting < l->nheld &&
+	       l->held[l->waiting].at + l->rule->within < known)
+		resolve(s, l, &l->held[l->waiting++]);
+	oldest = l->waiting < l->nheld ? l->held[l->waiting].at : known;
+	while (drop < l->waiting && l->held[drop].at + l->rule->within < oldest)
+		drop++;
+	/* In gulps, so that moving costs little a match. */
+	if (drop == 0 || (drop < l->held_cap / 4 && l->nheld < l->held_cap))
+		return;
+	memmove(l->held, l->held + drop, (l->nheld - drop) * sizeof *l->held);
+	l->nheld -= drop;
+	l->waiting -= drop;
+}
+
+static void
+hold(struct scan *s, struct lane *l, struct held h)
+{
+	if (l->held == NULL) {
+		resolve(s, l, &h);
+		return;
+	}
+	resolve_until(s, l, h.at);
+	must(l->nheld < l->held_cap);
+	l->held[l->nheld++] = h;
+}
+
+static bool
+known_sample(const struct terms *t, const uint8_t *v, size_t n)
+{
+	size_t low = 0;
+	size_t high = t->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		size_t len = strlen(t->sorted[mid]);
+		int c = memcmp(v, t->sorted[mid], n < len ? n : len);
+
+		if (c == 0 && n == len)
+			return true;
+		if (c < 0 || (c == 0 && n < len))
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return false;
+}
+
+/* Runs the validators; false if the value is refuted. */
+static bool
+check_all(struct scan *s, const struct detector *d, const struct regex_match *m,
+    size_t normal_len, uint64_t *passed, bool *demote)
+{
+	const uint8_t *w = s->window;
+
+	for (size_t i = 0; i < d->nchecks; i++) {
+		const struct check *c = &d->checks[i];
+		size_t from = m->from[d->secret];
+		bool ok;
+
+		if (c->validator == NULL)
+			ok = m->from[c->over] != SIZE_MAX &&
+			     m->from[c->equals] != SIZE_MAX &&
+			     c->checksum->ok(w + m->from[c->over],
+				 m->to[c->over] - m->from[c->over],
+				 w + m->from[c->equals],
+				 m->to[c->equals] - m->from[c->equals]);
+		else if (c->validator->raw)
+			ok =
+			    c->validator->ok(w + from, m->to[d->secret] - from);
+		else
+			ok = c->validator->ok(s->normal, normal_len);
+		*passed |= (uint64_t)ok << i;
+		if (!ok && c->on_fail == ON_FAIL_DROP)
+			return false;
+		*demote = *demote || (!ok && c->on_fail == ON_FAIL_DEMOTE);
+	}
+	return true;
+}
+
+static bool
+gate_open(struct scan *s, const struct detector *d, const struct regex_match *m)
+{
+	struct regex_match unused;
+	int r;
+
+	if (d->gate == NULL)
+		return true;
+	r = regex_find(d->gate, s->room, s->window, m->to[0], m->from[0],
+	    m->to[0] - 1, &unused);
+	if (r < 0)
+		s->indeterminate++;
+	return r > 0;
+}
+
+/* Takes a match of the pattern; false if it is refuted. */
+static bool
+take(struct scan *s, struct lane *l, const struct regex_match *m)
+{
+	const struct detector *d = l->rule;
+	struct held h = {.at = s->base + m->from[0]};
+	uint64_t passed = 0;
+	int g = d->entropy_group;
+	size_t n;
+
+	if (m->from[d->secret] == SIZE_MAX ||
+	    m->from[d->secret] >= m->to[d->secret] || !gate_open(s, d, m))
+		return false;
+	h.value.from = s->base + m->from[d->secret];
+	h.value.to = s->base + m->to[d->secret];
+	if (d->entropy_milli > 0 &&
+	    (m->from[g] == SIZE_MAX ||
+		validate_entropy(s->window + m->from[g],
+		    m->to[g] - m->from[g]) < d->entropy_milli))
+		return false;
+	n = normal(s, d, h.value);
+	if (!check_all(s, d, m, n, &passed, &h.demote))
+		return false;
+	h.hash = tally_hash(s->hash_key, s->normal, n);
+	h.test = d->test_values != NULL &&
+		 known_sample(d->test_values, s->normal, n);
+	h.bits = evidence_here(s, d, m->from[0], m->to[0], passed);
+	hold(s, l, h);
+	return true;
+}
+
+/* ---- candidates ---- */
+
+/*
+ * After a limit was hit somewhere from @from to @last: one start at a time.
+ * Returns 1 with a match, 0 without; *from moves behind what was looked at.
+ */
+static int
+step_by_step(struct scan *s, struct lane *l, size_t end, size_t *from,
+    size_t last, struct regex_match *m)
+{
+	for (; *from <= last; (*from)++) {
+		int r = regex_find(
+		    l->rule->regex, s->room, s->window, end, *from, *from, m);
+
+		if (r > 0)
+			return 1;
+		if (r == 0)
+			continue;
+		s->indeterminate++;
+		if (++l->limits == LIMITS_MAX) {
+			l->off = true;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* Confirms the ends from @low to @high, which lie close together. */
+static void
+confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
+{
+	const struct detector *d = l->rule;
+	uint64_t start = low > d->most ? low - d->most : 0;
+	size_t last = (size_t)(high - 1 - s->base);
+	size_t end = last + 1 + d->most + SLACK;
+
+	if (start < l->next)
+		start = l->next;
+	if (start < l->tried)
+		start = l->tried;
+	if (end > s->len)
+		end = s->len;
+	while (start < high && !l->off) {
+		size_t from = (size_t)(start - s->base);
+		struct regex_match m;
+		int r = regex_find(
+		    d->regex, s->room, s->window, end, from, last, &m);
+
+		if (r < 0)
+			r = step_by_step(s, l, end, &from, last, &m);
+		if (r == 0)
+			break;
+		/* Without the candidate stage nobody bounded the width. */
+		if (m.to[0] - m.from[0] > d->most) {
+			s->indeterminate++;
+			start = s->base + m.from[0] + 1;
+			continue;
+		}
+		start = s->base + (take(s, l, &m) ? m.to[0] : m.from[0] + 1);
+		l->next = start;
+	}
+	l->tried = high;
+}
+
+static void
+set_end(struct lane *l, size_t bit)
+{
+	size_t w = bit / 64;
+
+	l->ends[w] |= (uint64_t)1 << bit % 64;
+	if (w < l->first)
+		l->first = w;
+	if (w > l->last)
+		l->last = w;
+}
+
+struct pass {
+	struct scan *s;
+	uint64_t origin; /* place of the first byte that was scanned */
+	uint64_t limit; /* ends behind this wait for the next block */
+};
+
+static void
+on_end(void *ctx, unsigned id, size_t at)
+{
+	const struct pass *p = ctx;
+	struct scan *s = p->s;
+	struct lane *l = &s->lanes[id];
+	uint64_t end = p->origin + at;
+
+	if (end > s->done && end <= p->limit && end > l->next)
+		set_end(l, (size_t)(end - s->done - 1));
+}
+
+/* Walks a lane's ends in ascending order, those close together as one. */
+static void
+run_lane(struct scan *s, struct lane *l)
+{
+	uint64_t low = 0;
+	uint64_t high = 0;
+
+	for (size_t w = l->first; w <= l->last && w < s->words; w++) {
+		uint64_t bits = l->ends[w];
+
+		l->ends[w] = 0;
+		for (; bits != 0; bits &= bits - 1) {
+			uint64_t end = s->done + 1 + 64 * w +
+				       (uint64_t)__builtin_ctzll(bits);
+
+			if (low != 0 && end - high > CLUSTER_GAP) {
+				confirm(s, l, low, high);
+				low = 0;
+			}
+			if (low == 0)
+				low = end;
+			high = end;
+		}
+	}
+	if (low != 0)
+		confirm(s, l, low, high);
+	l->first = SIZE_MAX;
+	l->last = 0;
+}
+
+static int
+find_ends(struct scan *s, struct pass *p)
+{
+	const struct ruleset *r = s->rules;
+	uint64_t origin = s->done > r->most ? s->done - r->most - 1 : 0;
+
+	if (r->candidates == NULL) {
+		for (size_t i = 0; i < r->n; i++)
+			for (uint64_t e = s->done + 1; e <= p->limit;
+			     e += CLUSTER_GAP)
+				set_end(
+				    &s->lanes[i], (size_t)(e - s->done - 1));
+		for (size_t i = 0; i < r->n && p->limit > s->done; i++)
+			set_end(&s->lanes[i], (size_t)(p->limit - s->done - 1));
+		return 0;
+	}
+	p->origin = origin > s->base ? origin : s->base;
+	return candidates_scan(r->candidates, s->candidates,
+	    s->window + (p->origin - s->base),
+	    s->len - (size_t)(p->origin - s->base), on_end, p);
+}
+
+/* Processes the window as far as the context behind it reaches. */
+static int
+process(struct scan *s, bool eof)
+{
+	const struct ruleset *r = s->rules;
+	struct pass p = {.s = s, .limit = s->base + s->len};
+	uint64_t keep;
+	size_t drop;
+	int e;
+
+	if (!eof)
+		p.limit -= s->lag;
+	e = find_ends(s, &p);
+	if (e != 0)
+		return e;
+	for (size_t i = 0; i < r->n; i++) {
+		struct lane *l = &s->lanes[i];
+
+		if (l->first <= l->last && !l->off)
+			run_lane(s, l);
+		if (l->held == NULL)
+			continue;
+		if (eof)
+			resolve_until(s, l, UINT64_MAX);
+		else if (p.limit > l->rule->most)
+			resolve_until(s, l, p.limit - l->rule->most);
+	}
+	s->done = p.limit;
+	keep = s->done > s->back ? s->done - s->back : 0;
+	drop = keep > s->base ? (size_t)(keep - s->base) : 0;
+	if (drop > 0 && !eof) {
+		memmove(s->window, s->window + drop, s->len - drop);
+		s->len -= drop;
+		s->base += drop;
+	}
+	return s->err;
+}
+
+int
+scan_feed(struct scan *s, struct content c)
+{
+	must(s->open);
+	while (c.len > 0 && s->err == 0) {
+		size_t n = s->size - s->len;
+
+		if (n > c.len)
+			n = c.len;
+		memcpy(s->window + s->len, c.data, n);
+		s->len += n;
+		s->top = s->len > s->top ? s->len : s->top;
+		c.data += n;
+		c.len -= n;
+		if (s->len == s->size)
+			s->err = process(s, false);
+	}
+	return s->err;
+}
+
+/* ---- findings ---- */
+
+static void
+finding_of(
+    const struct scan *s, struct lane *l, enum confidence c, struct finding *f)
+{
+	const struct detector *d = l->rule;
+	struct tally *t = &l->tallies[c];
+
+	*f = (struct finding){.confidence = c, .sensitivity = d->sensitivity};
+	(void)str_copy(f->detector, sizeof f->detector, d->id);
+	(void)str_copy(f->version, sizeof f->version, d->pack->version);
+	(void)str_copy(f->class_name, sizeof f->class_name, d->class_name);
+	(void)str_copy(f->mask, sizeof f->mask, t->mask);
+	f->count = t->count;
+	f->unique = t->used;
+	f->unique_capped = t->capped;
+	f->test_data = !t->real;
+	f->bulk = (d->bulk_unique > 0 && t->used >= d->bulk_unique) ||
+		  (d->bulk_min > 0 && t->count >= d->bulk_min);
+	f->tag_set = s->key_set;
+	memcpy(f->tag, t->tag, sizeof f->tag);
+	f->spans = OWN_TAKE(&t->spans);
+	f->nspans = t->nspans;
+}
+
+/* The findings of the piece, the surest first; *out is the caller's. */
+static int
+collect(struct scan *s, struct finding **out, size_t *n)
+{
+	size_t max = s->rules->n * CONFIDENCE_HIGH;
+
+	*n = 0;
+	*out = calloc(max, sizeof **out);
+	if (*out == NULL)
+		return -ENOMEM;
+	for (unsigned c = CONFIDENCE_HIGH; c > CONFIDENCE_NONE; c--)
+		for (size_t i = 0; i < s->rules->n; i++)
+			if (s->lanes[i].tallies[c].count > 0)
+				finding_of(s, &s->lanes[i], (enum confidence)c,
+				    &(*out)[(*n)++]);
+	return 0;
+}
+
+int
+scan_end(
+    struct scan *s, scan_found_fn *found, void *ctx, uint64_t *indeterminate)
+{
+	OWN_MEM struct finding *list = NULL;
+	size_t n = 0;
+	int r = s->err;
+
+	must(s->open);
+	if (r == 0)
+		r = process(s, true);
+	if (r == 0)
+		r = collect(s, &list, &n);
+	if (indeterminate != NULL)
+		*indeterminate = s->indeterminate;
+	reset(s);
+	for (size_t i = 0; i < n; i++) {
+		if (found != NULL)
+			found(ctx, &list[i]);
+		finding_done(&list[i]);
+	}
+	return r;
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct masked *x = a;
+	const struct masked *y = b;
+
+	if (x->at.from != y->at.from)
+		return x->at.from < y->at.from ? -1 : 1;
+	return x->at.to > y->at.to ? -1 : x->at.to < y->at.to;
+}
+
+/* Writes the text with its matches replaced; overlapping ones are one. */
+static void
+replace(struct scan *s, struct content text, struct buf *out)
+{
+	uint64_t at = 0;
+
+	if (s->nmasked > 0)
+		qsort(s->masked, s->nmasked, sizeof *s->masked, by_place);
+	for (size_t i = 0; i < s->nmasked; i++) {
+		const struct masked *m = &s->masked[i];
+
+		if (m->at.to <= at)
+			continue;
+		if (m->at.from >= at) {
+			buf_put(out, text.data + at, (size_t)(m->at.from - at));
+			buf_printf(out, "[%s]", m->detector);
+		}
+		at = m->at.to;
+	}
+	buf_put(out, text.data + at, text.len - (size_t)at);
+}
+
+int
+scan_mask(struct scan *s, struct content text, struct buf *out,
+    scan_found_fn *found, void *ctx)
+{
+	uint64_t unsure = 0;
+	int r;
+
+	if (s->open)
+		return -EBUSY;
+	s->nmasked = 0;
+	s->masking = true;
+	scan_begin(s);
+	r = scan_feed(s, text);
+	if (r == 0)
+		r = scan_end(s, found, ctx, &unsure);
+	else
+		reset(s);
+	s->masking = false;
+	if (r != 0)
+		return r;
+	if (unsure > 0)
+		buf_printf(out, "[indeterminate]");
+	else
+		replace(s, text, out);
+	if (buf_error(out) != 0)
+		return buf_error(out);
+	return s->nmasked > 0 || unsure > 0;
+}
