@@ -97,9 +97,11 @@ struct web_object {
 
 struct web_sink {
 	void *ctx;
-	/* A body starts; then body × n; then object() closes it. */
+	/* A body starts; then body × n; then object() closes it. Bodies of
+	 * one direction follow each other; those of the two directions mix,
+	 * so each call names its object. */
 	int (*start)(void *ctx, const struct web_object *o);
-	int (*body)(void *ctx, struct content c);
+	int (*body)(void *ctx, uint64_t id, struct content c);
 	int (*object)(void *ctx, const struct web_object *o);
 	/* Text outside bodies to be scanned too: request line, header values. */
 	int (*text)(void *ctx, enum direction d, struct content c);

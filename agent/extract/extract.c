@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * extract - an object's bytes in, the text of its members out.
+ *
+ * Owns: the walk through containers in containers, the names of members, the
+ * budgets, and the word for everything that is not examined.
+ * Never: decides by a name; opens anything after extract_new.
+ * Hands over: members to the sink, in the order in which they lie.
+ *
+ * The walk is a stack of layers, each reading the stream of the member that it
+ * lies in; it is as deep as the budget at most, and nothing recurses.
+ */
+#include "agent/extract/extract.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/extract/layer.h"
+#include "agent/extract/sniff.h"
+#include "agent/extract/text.h"
+#include "lib/finding.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define LEVELS_MAX 16
+#define RATIO_FROM (UINT64_C(1) << 20)
+
+/* The object itself, as the lowest layer. */
+struct object {
+	int fd; /* -1: the bytes are in memory */
+	struct content memory;
+	uint64_t at;
+	uint64_t max;
+	bool given;
+};
+
+struct level {
+	const struct layer_ops *ops;
+	void *state;
+	struct stream out; /* of the current member */
+	struct extract *x;
+	struct member member;
+	bool open; /* a member is being read */
+	size_t base; /* what of the name is the container's own */
+	uint64_t below_start; /* bytes of the level below before this one */
+	uint64_t given; /* bytes of all members so far */
+	enum container inside; /* of what kind the current member is */
+};
+
+struct extract {
+	struct sniff *sniff;
+	struct text *text;
+	struct level levels[LEVELS_MAX + 1];
+	size_t nlevels;
+	struct object object;
+	const struct extract_limits *lim;
+	const struct extract_sink *sink;
+	char name[FINDING_MEMBER_MAX + 1];
+	uint64_t size; /* of the object */
+	uint64_t output; /* decoded bytes of all members */
+	uint64_t cpu_start;
+	uint64_t hidden; /* bytes of the object that were passed over */
+	unsigned entries;
+	int stop; /* a budget that ends the object */
+	int failed; /* of the sink or of a read: ends at once */
+	char type[80];
+};
+
+static const struct extract_limits DEFAULTS = {
+    .bytes_max = UINT64_C(256) << 20,
+    .output_max = UINT64_C(1) << 30,
+    .ratio_max = 250,
+    .entries_max = 10000,
+    .depth_max = 5,
+    .cpu_us_max = 60000000,
+};
+
+struct extract_limits
+extract_limits_default(void)
+{
+	return DEFAULTS;
+}
+
+/* ---- words --------------------------------------------------------------- */
+
+enum {
+	OVER_OUTPUT = -EDQUOT,
+	OVER_RATIO = -EFBIG,
+	OVER_CPU = -ETIME,
+	OVER_ENTRIES = -ENFILE,
+	OVER_DEPTH = -ELOOP,
+};
+
+static const char *
+word(int err)
+{
+	static const struct {
+		int err;
+		const char *word;
+	} WORDS[] = {
+	    {-EBADMSG, "corrupt"},
+	    {-ENODATA, "truncated"},
+	    {-EACCES, "encrypted"},
+	    {-ENOTSUP, "unknown compression method"},
+	    {OVER_OUTPUT, "over the budget of decoded bytes"},
+	    {OVER_RATIO, "over the budget of the compression ratio"},
+	    {OVER_CPU, "over the budget of CPU time"},
+	    {OVER_ENTRIES, "over the budget of entries"},
+	    {OVER_DEPTH, "over the budget of depth"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
+		if (WORDS[i].err == err)
+			return WORDS[i].word;
+	return "unreadable";
+}
+
+static void
+tell_skip(struct extract *x, const char *reason, uint64_t bytes)
+{
+	x->sink->skip(x->sink->ctx, x->name, reason, bytes);
+}
+
+/* ---- streams ------------------------------------------------------------- */
+
+void
+stream_fill(struct stream *s, size_t want)
+{
+	must(want <= STREAM_BLOCK);
+	if (s->pos > 0 && (s->pos == s->len || s->len - s->pos < want)) {
+		memmove(s->block, s->block + s->pos, s->len - s->pos);
+		s->len -= s->pos;
+		s->pos = 0;
+	}
+	while (!s->end && s->len - s->pos < want) {
+		size_t got = 0;
+		int r = s->pull(
+		    s->ctx, s->block + s->len, STREAM_BLOCK - s->len, &got);
+
+		s->len += got;
+		s->total += got;
+		if (r < 0 || got == 0) {
+			s->end = true;
+			s->err = r;
+		}
+	}
+}
+
+static uint64_t
+stream_used(const struct stream *s)
+{
+	return s->total - (s->len - s->pos);
+}
+
+/* ---- the object as a layer ----------------------------------------------- */
+
+static int
+object_next(void *state, struct member *m)
+{
+	struct object *o = state;
+
+	*m = (struct member){0};
+	if (o->given)
+		return 0;
+	o->given = true;
+	return 1;
+}
+
+static int
+object_pull(void *state, uint8_t *out, size_t max, size_t *got)
+{
+	struct object *o = state;
+	ssize_t n;
+
+	*got = 0;
+	if (max > o->max - o->at)
+		max = (size_t)(o->max - o->at);
+	if (max == 0)
+		return 0;
+	if (o->fd < 0) {
+		memcpy(out, o->memory.data + o->at, max);
+		n = (ssize_t)max;
+	} else {
+		do
+			n = pread(o->fd, out, max, (off_t)o->at);
+		while (n < 0 && errno == EINTR);
+		if (n < 0)
+			return errno == EACCES ? -EIO : -errno;
+	}
+	*got = (size_t)n;
+	o->at += (uint64_t)n;
+	return 0;
+}
+
+static void
+object_close(void *state)
+{
+	(void)state;
+}
+
+static const struct layer_ops OBJECT = {
+    .next = object_next, .pull = object_pull, .close = object_close};
+
+/* ---- budgets ------------------------------------------------------------- */
+
+static uint64_t
+cpu_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int
+check_budget(struct extract *x, const struct level *l)
+{
+	uint64_t in = 1;
+
+	if (cpu_us() - x->cpu_start > x->lim->cpu_us_max)
+		return OVER_CPU;
+	if (l == x->levels)
+		return 0;
+	if (x->output > x->lim->output_max)
+		return OVER_OUTPUT;
+	in += (l - 1)->out.total - l->below_start;
+	if (l->given > RATIO_FROM && l->given / in > x->lim->ratio_max)
+		return OVER_RATIO;
+	return 0;
+}
+
+/* The pull of every level's stream: the layer's bytes, counted. */
+static int
+level_pull(void *ctx, uint8_t *out, size_t max, size_t *got)
+{
+	struct level *l = ctx;
+	struct extract *x = l->x;
+	int r, over;
+
+	*got = 0;
+	if (x->stop != 0)
+		return x->stop;
+	r = l->ops->pull(l->state, out, max, got);
+	if (l != x->levels) {
+		x->output += *got;
+		l->given += *got;
+	} else if (r < 0) {
+		x->failed = r;
+	}
+	over = check_budget(x, l);
+	if (over != 0)
+		x->stop = over;
+	return r;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+/* Puts the name of the level's current member behind the container's. */
+static void
+set_name(struct extract *x, const struct level *l)
+{
+	const char *name = l->member.name;
+	size_t at = l->base;
+
+	x->name[at] = '\0';
+	if (l == x->levels)
+		return;
+	if (name[0] == '\0')
+		name = l->ops->wrapper ? "data" : "unnamed";
+	(void)snprintf(
+	    x->name + at, sizeof x->name - at, "%s%s", at > 0 ? "!" : "", name);
+}
+
+/* ---- members ------------------------------------------------------------- */
+
+static int
+feed_member(struct extract *x, struct stream *s)
+{
+	while (x->failed == 0) {
+		struct content c;
+		size_t left, n;
+
+		if (s->pos == s->len)
+			stream_fill(s, 1);
+		left = s->len - s->pos;
+		if (left == 0)
+			return 0;
+		n = text_feed(x->text, s->block + s->pos, left, s->end, &c);
+		s->pos += n;
+		if (c.len > 0)
+			x->failed = x->sink->text(x->sink->ctx, c);
+		/* A character is not whole. */
+		if (n == 0)
+			stream_fill(s, left + 1);
+	}
+	return x->failed;
+}
+
+/* @why: a reason beside the content's own, or NULL. */
+static void
+give_member(
+    struct extract *x, struct level *l, const char *type, const char *why)
+{
+	struct stream *s = &l->out;
+
+	x->failed = x->sink->begin(x->sink->ctx, x->name, type);
+	if (x->failed == 0)
+		(void)feed_member(x, s);
+	if (x->failed == 0)
+		x->failed = x->sink->end(x->sink->ctx);
+	if (x->failed != 0)
+		return;
+	if (why != NULL)
+		tell_skip(x, why, s->total);
+	if (s->err != 0 && x->stop == 0)
+		tell_skip(x, word(s->err),
+		    l->member.size > s->total ? l->member.size - s->total : 0);
+}
+
+/* A member that is no container of ours, or lies too deep to be one. */
+static void
+plain_member(struct extract *x, struct level *l)
+{
+	struct stream *s = &l->out;
+	size_t n = s->len - s->pos;
+	bool is_text = text_start(x->text, s->block + s->pos, n);
+	const char *type = "text/plain", *why = NULL;
+
+	if (l->inside != CONTAINER_NONE) {
+		type = sniff_container_type(l->inside);
+		why = word(OVER_DEPTH);
+	} else if (n == 0) {
+		type = "inode/x-empty";
+	} else if (!is_text) {
+		type = sniff_type(x->sniff, s->block + s->pos, n);
+		why = "unknown binary format";
+	}
+	if (l == x->levels)
+		(void)str_copy(x->type, sizeof x->type, type);
+	give_member(x, l, type, why);
+}
+
+/*
+ * What a container leaves unread in the member that it lies in (a zip's
+ * directory and comment, bytes behind a damage) is looked at as it is.
+ */
+static void
+rest_of_member(struct extract *x, struct level *l)
+{
+	struct stream *s = &l->out;
+
+	set_name(x, l);
+	for (;;) {
+		if (s->pos == s->len)
+			stream_fill(s, 1);
+		if (s->pos == s->len)
+			return;
+		while (s->pos < s->len && s->block[s->pos] == 0)
+			s->pos++;
+		if (s->pos < s->len)
+			break;
+	}
+	text_start_raw(x->text, stream_used(s));
+	give_member(x, l, sniff_container_type(l->inside), NULL);
+}
+
+/* ---- the walk ------------------------------------------------------------ */
+
+static int
+push(struct extract *x, const struct layer_ops *ops, void *object)
+{
+	struct level *l = &x->levels[x->nlevels];
+	uint8_t *block = l->out.block;
+	struct level *below = x->nlevels > 0 ? l - 1 : NULL;
+	int r = 0;
+
+	must(x->nlevels <= LEVELS_MAX);
+	if (block == NULL)
+		block = malloc(STREAM_BLOCK);
+	if (block == NULL)
+		return -ENOMEM;
+	*l = (struct level){.ops = ops, .x = x, .state = object};
+	l->out.block = block;
+	if (below != NULL) {
+		/* A wrapper gives the container within it its own name. */
+		l->base = below->ops->wrapper ? below->base : strlen(x->name);
+		l->below_start = stream_used(&below->out);
+		r = ops->open(&below->out, &l->state);
+	}
+	if (r == 0)
+		x->nlevels++;
+	return r;
+}
+
+static void
+pop(struct extract *x)
+{
+	struct level *l = &x->levels[--x->nlevels];
+
+	l->ops->close(l->state);
+	explicit_bzero(l->out.block,
+	    l->out.total < STREAM_BLOCK ? (size_t)l->out.total : STREAM_BLOCK);
+	if (x->nlevels == 0)
+		return;
+	l--;
+	if (x->stop == 0 && x->failed == 0)
+		rest_of_member(x, l);
+	l->open = false;
+}
+
+static void
+open_member(struct extract *x, struct level *l)
+{
+	uint8_t *block = l->out.block;
+
+	l->out = (struct stream){.block = block, .pull = level_pull, .ctx = l};
+	l->inside = CONTAINER_NONE;
+	set_name(x, l);
+	if (l != x->levels && ++x->entries > x->lim->entries_max) {
+		x->stop = OVER_ENTRIES;
+		return;
+	}
+	if (l->member.encrypted) {
+		x->hidden += l->member.size;
+		tell_skip(x, word(-EACCES), l->member.size);
+		return;
+	}
+	l->open = true;
+}
+
+static void
+next_member(struct extract *x, struct level *l)
+{
+	int r = l->ops->next(l->state, &l->member);
+
+	if (r == 1) {
+		open_member(x, l);
+		return;
+	}
+	if (r < 0 && x->stop == 0) {
+		/* Of the container, whose name is that of its member. */
+		set_name(x, l - 1);
+		tell_skip(x, word(r), 0);
+	}
+	pop(x);
+}
+
+static void
+read_member(struct extract *x, struct level *l)
+{
+	static const struct layer_ops *const LAYERS[CONTAINERS] = {
+	    [CONTAINER_GZIP] = &gunzip_layer,
+	    [CONTAINER_ZIP] = &archive_zip_layer,
+	    [CONTAINER_TAR] = &archive_tar_layer,
+	};
+	struct stream *s = &l->out;
+	int r;
+
+	stream_fill(s, STREAM_WHOLE);
+	if (x->failed != 0)
+		return;
+	l->inside = sniff_container(s->block + s->pos, s->len - s->pos);
+	if (l->inside == CONTAINER_NONE || x->nlevels > LEVELS_MAX ||
+	    x->nlevels > x->lim->depth_max) {
+		plain_member(x, l);
+		l->open = false;
+		return;
+	}
+	if (l == x->levels)
+		(void)str_copy(
+		    x->type, sizeof x->type, sniff_container_type(l->inside));
+	r = push(x, LAYERS[l->inside], NULL);
+	if (r == -ENOMEM) {
+		x->failed = r;
+	} else if (r != 0) {
+		tell_skip(x, word(r), 0);
+		plain_member(x, l);
+		l->open = false;
+	}
+}
+
+static void
+walk(struct extract *x)
+{
+	while (x->nlevels > 0 && x->failed == 0 && x->stop == 0) {
+		struct level *l = &x->levels[x->nlevels - 1];
+
+		if (l->open)
+			read_member(x, l);
+		else
+			next_member(x, l);
+	}
+}
+
+static int
+extract_object(struct extract *x, uint64_t *examined, char *type)
+{
+	struct stream *s = &x->levels[0].out;
+	uint64_t left;
+
+	x->cpu_start = cpu_us();
+	x->output = x->hidden = x->entries = 0;
+	x->stop = x->failed = 0;
+	x->name[0] = x->type[0] = '\0';
+	s->total = 0;
+	x->failed = push(x, &OBJECT, &x->object);
+	if (x->failed == 0)
+		walk(x);
+	left = x->size > s->total ? x->size - s->total : 0;
+	if (x->stop != 0 && x->failed == 0)
+		tell_skip(x, word(x->stop), left);
+	x->name[0] = '\0';
+	if (x->stop == 0 && x->failed == 0 && x->size > x->object.max)
+		tell_skip(x, "over the budget of bytes", left);
+	*examined = s->total > x->hidden ? s->total - x->hidden : 0;
+	while (x->nlevels > 0)
+		pop(x);
+	(void)str_copy(type, sizeof x->type, x->type);
+	explicit_bzero(x->name, sizeof x->name);
+	return x->failed;
+}
+
+int
+extract_file(struct extract *x, int fd, const struct extract_limits *lim,
+    const struct extract_sink *sink, uint64_t *examined, char *type)
+{
+	struct stat st;
+
+	*examined = 0;
+	type[0] = '\0';
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	x->lim = lim;
+	x->sink = sink;
+	x->size = (uint64_t)st.st_size;
+	x->object = (struct object){.fd = fd, .max = lim->bytes_max};
+	return extract_object(x, examined, type);
+}
+
+int
+extract_bytes(struct extract *x, struct content c,
+    const struct extract_limits *lim, const struct extract_sink *sink,
+    uint64_t *examined, char *type)
+{
+	*examined = 0;
+	type[0] = '\0';
+	x->lim = lim;
+	x->sink = sink;
+	x->size = c.len;
+	x->object = (struct object){.fd = -1,
+	    .memory = c,
+	    .max = c.len < lim->bytes_max ? c.len : lim->bytes_max};
+	return extract_object(x, examined, type);
+}
+
+uint64_t
+extract_raw(const struct extract *x, uint64_t text_offset)
+{
+	return text_raw(x->text, text_offset);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+int
+extract_new(struct extract **out, struct diag *why)
+{
+	struct extract *x = calloc(1, sizeof *x);
+	int r;
+
+	if (x == NULL)
+		return -ENOMEM;
+	/* For the names of archives' entries; it opens files, so now. */
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	if ((r = sniff_new(&x->sniff, why)) != 0 ||
+	    (r = text_new(&x->text, why)) != 0) {
+		extract_free(x);
+		return r;
+	}
+	*out = x;
+	return 0;
+}
+
+void
+extract_free(struct extract *x)
+{
+	if (x == NULL)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(x->levels); i++)
+		free(x->levels[i].out.block);
+	sniff_free(x->sniff);
+	text_free(x->text);
+	free(x);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layer - a container as a source of members (inside the room only).
+ *
+ * Bytes are pulled: a layer reads the stream of the member that it lies in,
+ * and gives the stream of its own current member.
+ */
+#ifndef AGENT_EXTRACT_LAYER_H
+#define AGENT_EXTRACT_LAYER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/own.h"
+
+#define STREAM_BLOCK (128 * 1024)
+/* The longest run of bytes that a reader may ask to have whole. */
+#define STREAM_WHOLE 4096
+
+/* The bytes of one member, a block at a time. */
+struct stream {
+	uint8_t *block; /* STREAM_BLOCK bytes */
+	size_t pos, len; /* what of it is not consumed */
+	bool end; /* nothing comes behind the block */
+	int err; /* why it ended early: see struct layer_ops */
+	uint64_t total; /* bytes that came, the block included */
+	/* Gives 1..@max bytes, or 0 at the end; or an error. */
+	int (*pull)(void *ctx, uint8_t *out, size_t max, size_t *got);
+	void *ctx;
+};
+
+/*
+ * stream_fill - brings more bytes behind those that are not consumed, until
+ * @want are there or the stream ends. @want is at most STREAM_BLOCK.
+ */
+void stream_fill(struct stream *s, size_t want);
+
+struct member {
+	char name[1024]; /* escaped; "" if the container has none */
+	bool encrypted;
+	uint64_t size; /* as the container tells, 0 if it does not */
+};
+
+/*
+ * What a kind of container can do. next: 1 and a member, 0 at the end, or an
+ * error. pull gives the member's bytes. Errors: -EBADMSG damaged, -ENODATA cut
+ * short, -EACCES encrypted, -ENOTSUP a method that is not known, -ENOMEM.
+ */
+struct layer_ops {
+	int (*open)(struct stream *below, void **state);
+	int (*next)(void *state, struct member *m);
+	int (*pull)(void *state, uint8_t *out, size_t max, size_t *got);
+	/* Gives back to @below what was read ahead. */
+	void (*close)(void *state);
+	/* True if its only member is the container in another form: it then
+	 * adds no name of its own between two containers. */
+	bool wrapper;
+};
+
+extern const struct layer_ops gunzip_layer;
+extern const struct layer_ops archive_zip_layer;
+extern const struct layer_ops archive_tar_layer;
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sniff - what bytes are, by their first block (inside the room only).
+ */
+#ifndef AGENT_EXTRACT_SNIFF_H
+#define AGENT_EXTRACT_SNIFF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/diag.h"
+#include "lib/own.h"
+
+enum container {
+	CONTAINER_NONE,
+	CONTAINER_GZIP,
+	CONTAINER_ZIP,
+	CONTAINER_TAR,
+	CONTAINERS,
+};
+
+/* sniff_container - by magic bytes alone, never by a name. */
+enum container sniff_container(const uint8_t *p, size_t len);
+/* sniff_container_type - its MIME type. */
+const char *sniff_container_type(enum container c);
+
+struct sniff; /* libmagic's database */
+
+int sniff_new(struct sniff **out, struct diag *why) MUST_CHECK;
+void sniff_free(struct sniff *s);
+/*
+ * sniff_type - the MIME type of bytes that are not text, borrowed until the
+ * next call. It names a thing for people; nothing is skipped because of it.
+ */
+const char *sniff_type(struct sniff *s, const uint8_t *p, size_t len);
+
+#endif

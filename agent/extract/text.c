@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * text - any charset to UTF-8, and offsets back.
+ *
+ * Owns: iconv, our own UTF-16 and UTF-32, and the map of offsets.
+ * Never: drops a byte: what is no character becomes U+FFFD.
+ *
+ * The map is a list of runs in which every character has the same length in
+ * the text and in the member. It is exact up to RUNS_MAX runs and interpolates
+ * behind them, so that hostile text cannot make it grow without bound.
+ */
+#include "agent/extract/text.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <string.h>
+
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define OUT_MAX (256 * 1024)
+#define RUNS_MAX (1024 * 1024)
+#define CHAR_MAX_OUT 4 /* bytes of one character in UTF-8 */
+
+struct run {
+	uint64_t text, raw;
+	uint8_t text_per, raw_per;
+};
+
+struct text {
+	iconv_t converters[CHARSETS];
+	enum charset charset;
+	uint64_t text_end, raw_end;
+	struct run *runs;
+	size_t nruns, cap;
+	size_t mark; /* bytes of the byte order mark yet to be passed over */
+	uint8_t out[OUT_MAX];
+};
+
+static const char *const ICONV_NAMES[CHARSETS] = {
+    [CHARSET_GB18030] = "GB18030",
+    [CHARSET_BIG5] = "BIG5",
+    [CHARSET_SHIFT_JIS] = "CP932",
+    [CHARSET_EUC_JP] = "EUC-JP",
+    [CHARSET_EUC_KR] = "CP949",
+    [CHARSET_WINDOWS_1252] = "CP1252",
+    [CHARSET_ISO_8859_2] = "ISO-8859-2",
+    [CHARSET_ISO_8859_5] = "ISO-8859-5",
+    [CHARSET_WINDOWS_1251] = "CP1251",
+    [CHARSET_KOI8_R] = "KOI8-R",
+};
+
+#define NO_ICONV ((iconv_t)(intptr_t)-1)
+
+int
+text_new(struct text **out, struct diag *why)
+{
+	struct text *t = calloc(1, sizeof *t);
+
+	if (t == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < CHARSETS; i++)
+		t->converters[i] = NO_ICONV;
+	for (size_t i = 0; i < CHARSETS; i++) {
+		if (ICONV_NAMES[i] == NULL)
+			continue;
+		t->converters[i] = iconv_open("UTF-8", ICONV_NAMES[i]);
+		if (t->converters[i] == NO_ICONV) {
+			int r = diag_set(why, -errno,
+			    "iconv has no converter from %s", ICONV_NAMES[i]);
+
+			text_free(t);
+			return r;
+		}
+	}
+	*out = t;
+	return 0;
+}
+
+void
+text_free(struct text *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < CHARSETS; i++)
+		if (t->converters[i] != NO_ICONV)
+			(void)iconv_close(t->converters[i]);
+	free(t->runs);
+	explicit_bzero(t->out, sizeof t->out);
+	free(t);
+}
+
+/* ---- the map of offsets -------------------------------------------------- */
+
+static void
+map_push(struct text *t, uint8_t text_per, uint8_t raw_per)
+{
+	if (t->nruns == t->cap) {
+		size_t cap = t->cap == 0 ? 64 : t->cap * 2;
+		struct run *more;
+
+		if (cap > RUNS_MAX)
+			return;
+		more = reallocarray(t->runs, cap, sizeof *more);
+		if (more == NULL)
+			return;
+		t->runs = more;
+		t->cap = cap;
+	}
+	t->runs[t->nruns++] = (struct run){.text = t->text_end,
+	    .raw = t->raw_end,
+	    .text_per = text_per,
+	    .raw_per = raw_per};
+}
+
+static void
+map_run(struct text *t, uint8_t text_per, uint8_t raw_per)
+{
+	const struct run *last = t->nruns > 0 ? &t->runs[t->nruns - 1] : NULL;
+
+	if (last == NULL || last->text_per != text_per ||
+	    last->raw_per != raw_per)
+		map_push(t, text_per, raw_per);
+}
+
+/* @n characters of these lengths follow. */
+static void
+map_add(struct text *t, uint8_t text_per, uint8_t raw_per, size_t n)
+{
+	if (n == 0)
+		return;
+	map_run(t, text_per, raw_per);
+	t->text_end += (uint64_t)n * text_per;
+	t->raw_end += (uint64_t)n * raw_per;
+}
+
+static uint64_t
+map_within(const struct text *t, size_t i, uint64_t offset)
+{
+	const struct run *r = &t->runs[i];
+	bool last = i + 1 == t->nruns;
+	uint64_t text_end = last ? t->text_end : t->runs[i + 1].text;
+	uint64_t raw_end = last ? t->raw_end : t->runs[i + 1].raw;
+	uint64_t d = offset - r->text;
+	uint64_t raw = r->raw + d / r->text_per * r->raw_per;
+
+	if (r->text_per == r->raw_per)
+		raw += d % r->text_per;
+	/* Behind RUNS_MAX the lengths vary within the run. */
+	if (text_end > r->text && (raw_end - r->raw) * r->text_per !=
+				      (text_end - r->text) * r->raw_per)
+		raw =
+		    r->raw + (uint64_t)((double)d * (double)(raw_end - r->raw) /
+					(double)(text_end - r->text));
+	return raw < raw_end ? raw : raw_end;
+}
+
+uint64_t
+text_raw(const struct text *t, uint64_t offset)
+{
+	size_t lo = 0, hi = t->nruns;
+
+	if (t->nruns == 0)
+		return offset;
+	if (offset >= t->text_end)
+		return t->raw_end;
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->runs[mid].text <= offset)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return map_within(t, lo, offset);
+}
+
+/* ---- what it is ---------------------------------------------------------- */
+
+static size_t
+ascii_len(const uint8_t *p, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8) {
+		uint64_t v;
+
+		memcpy(&v, p + i, sizeof v);
+		if ((v & UINT64_C(0x8080808080808080)) != 0)
+			break;
+	}
+	while (i < len && p[i] < 0x80)
+		i++;
+	return i;
+}
+
+/* UTF-8 with at most one bad sequence in fifty, and a cut one at the end. */
+static bool
+mostly_utf8(const uint8_t *p, size_t len)
+{
+	size_t good = 0, bad = 0;
+
+	for (size_t i = ascii_len(p, len); i < len;) {
+		size_t n = p[i] < 0xe0 ? 2 : p[i] < 0xf0 ? 3 : 4;
+
+		if (p[i] < 0x80) {
+			i += ascii_len(p + i, len - i);
+		} else if (len - i < n && p[i] >= 0xc2) {
+			break;
+		} else if (p[i] >= 0xc2 && str_utf8(p + i, n)) {
+			good++;
+			i += n;
+		} else {
+			bad++;
+			i++;
+		}
+	}
+	return bad * 50 <= good;
+}
+
+static bool
+plausible_unit(uint32_t u)
+{
+	return u == '\n' || u == '\r' || u == '\t' || u == '\f' ||
+	       (u >= 0x20 && u < 0x7f) || (u >= 0xa0 && u < 0x600) ||
+	       (u >= 0x2010 && u < 0x2040) || (u >= 0x3000 && u < 0xa000) ||
+	       (u >= 0xac00 && u < 0xe000) || (u >= 0xff00 && u < 0xfff0);
+}
+
+/*
+ * UTF-16 without a mark: its ASCII (a line end, a space, a digit) puts NULs on
+ * one parity alone, and nearly every unit is a character of some text.
+ */
+static enum charset
+unmarked_utf16(const uint8_t *p, size_t len)
+{
+	size_t nul[2] = {0}, ok = 0, units = len / 2;
+	unsigned high;
+
+	if (units < 4)
+		return CHARSET_ASCII;
+	for (size_t i = 0; i < units * 2; i++)
+		nul[i & 1] += p[i] == 0;
+	high = nul[1] > nul[0];
+	if (nul[high] == 0 || nul[!high] * 100 > nul[high])
+		return CHARSET_ASCII;
+	for (size_t i = 0; i < units; i++)
+		ok += plausible_unit(
+		    (uint32_t)p[2 * i + high] << 8 | p[2 * i + !high]);
+	if (ok * 20 < units * 19)
+		return CHARSET_ASCII;
+	return high ? CHARSET_UTF16LE : CHARSET_UTF16BE;
+}
+
+struct mark {
+	const char *bytes;
+	size_t len;
+	enum charset charset;
+};
+
+/* UTF-32LE's mark begins with UTF-16LE's. */
+static const struct mark MARKS[] = {
+    {"\xff\xfe\0\0", 4, CHARSET_UTF32LE},
+    {"\0\0\xfe\xff", 4, CHARSET_UTF32BE},
+    {"\xff\xfe", 2, CHARSET_UTF16LE},
+    {"\xfe\xff", 2, CHARSET_UTF16BE},
+    {"\xef\xbb\xbf", 3, CHARSET_UTF8},
+};
+
+static bool
+binary(const uint8_t *p, size_t len)
+{
+	size_t odd = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] == 0)
+			return true;
+		odd += p[i] < 0x20 && p[i] != '\n' && p[i] != '\r' &&
+		       p[i] != '\t' && p[i] != '\f' && p[i] != 0x1b;
+	}
+	return odd * 20 > len;
+}
+
+void
+text_start_raw(struct text *t, uint64_t offset)
+{
+	t->nruns = 0;
+	t->text_end = 0;
+	t->raw_end = offset;
+	t->mark = 0;
+	t->charset = CHARSET_RAW;
+}
+
+bool
+text_start(struct text *t, const uint8_t *first, size_t len)
+{
+	text_start_raw(t, 0);
+	for (size_t i = 0; i < ARRAY_LEN(MARKS); i++) {
+		const struct mark *m = &MARKS[i];
+
+		if (len < m->len || memcmp(first, m->bytes, m->len) != 0)
+			continue;
+		t->charset = m->charset;
+		t->mark = m->len;
+		return true;
+	}
+	t->charset = unmarked_utf16(first, len);
+	if (t->charset == CHARSET_ASCII && binary(first, len)) {
+		t->charset = CHARSET_RAW;
+		return false;
+	}
+	return true;
+}
+
+enum charset
+text_charset(const struct text *t)
+{
+	return t->charset;
+}
+
+/* ---- conversion ---------------------------------------------------------- */
+
+static size_t
+put_utf8(uint8_t *out, uint32_t u)
+{
+	if (u < 0x80) {
+		out[0] = (uint8_t)u;
+		return 1;
+	}
+	if (u < 0x800) {
+		out[0] = (uint8_t)(0xc0 | u >> 6);
+		out[1] = (uint8_t)(0x80 | (u & 63));
+		return 2;
+	}
+	if (u < 0x10000) {
+		out[0] = (uint8_t)(0xe0 | u >> 12);
+		out[1] = (uint8_t)(0x80 | (u >> 6 & 63));
+		out[2] = (uint8_t)(0x80 | (u & 63));
+		return 3;
+	}
+	out[0] = (uint8_t)(0xf0 | u >> 18);
+	out[1] = (uint8_t)(0x80 | (u >> 12 & 63));
+	out[2] = (uint8_t)(0x80 | (u >> 6 & 63));
+	out[3] = (uint8_t)(0x80 | (u & 63));
+	return 4;
+}
+
+#define REPLACEMENT 0xfffdu
+
+/* One character; *n bytes of @p are its. 0 bytes: it is cut off. */
+static uint32_t
+unit16(const uint8_t *p, size_t len, bool big, size_t *n)
+{
+	uint32_t u, v;
+
+	*n = 0;
+	if (len < 2)
+		return 0;
+	u = big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+	if (u < 0xd800 || u > 0xdfff) {
+		*n = 2;
+		return u;
+	}
+	if (u < 0xdc00 && len < 4)
+		return 0;
+	*n = 2;
+	if (u >= 0xdc00)
+		return REPLACEMENT;
+	v = big ? (uint32_t)p[2] << 8 | p[3] : (uint32_t)p[3] << 8 | p[2];
+	if (v < 0xdc00 || v > 0xdfff)
+		return REPLACEMENT;
+	*n = 4;
+	return 0x10000 + ((u - 0xd800) << 10) + (v - 0xdc00);
+}
+
+static uint32_t
+unit32(const uint8_t *p, size_t len, bool big, size_t *n)
+{
+	uint32_t u;
+
+	*n = 0;
+	if (len < 4)
+		return 0;
+	*n = 4;
+	u = big ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+		      (uint32_t)p[2] << 8 | p[3]
+		: (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 |
+		      (uint32_t)p[1] << 8 | p[0];
+	if (u > 0x10ffff || (u >= 0xd800 && u <= 0xdfff))
+		return REPLACEMENT;
+	return u;
+}
+
+/* The end of a member in the middle of a character. */
+static size_t
+cut_off(struct text *t, size_t len, size_t used, size_t *out_len)
+{
+	for (; used < len && *out_len + CHAR_MAX_OUT <= OUT_MAX; used++) {
+		*out_len += put_utf8(t->out + *out_len, REPLACEMENT);
+		map_add(t, 3, 1, 1);
+	}
+	return used;
+}
+
+static size_t
+feed_unicode(
+    struct text *t, const uint8_t *p, size_t len, bool last, size_t *out_len)
+{
+	bool wide =
+	    t->charset == CHARSET_UTF32LE || t->charset == CHARSET_UTF32BE;
+	bool big =
+	    t->charset == CHARSET_UTF16BE || t->charset == CHARSET_UTF32BE;
+	size_t used = 0;
+
+	while (used < len && *out_len + CHAR_MAX_OUT <= OUT_MAX) {
+		size_t n, m;
+		uint32_t u = wide ? unit32(p + used, len - used, big, &n)
+				  : unit16(p + used, len - used, big, &n);
+
+		if (n == 0)
+			return last ? cut_off(t, len, used, out_len) : used;
+		m = put_utf8(t->out + *out_len, u);
+		map_add(t, (uint8_t)m, (uint8_t)n, 1);
+		*out_len += m;
+		used += n;
+	}
+	return used;
+}
+
+/* How many bytes the character at @p has. */
+static size_t
+char_len(enum charset c, const uint8_t *p, size_t left)
+{
+	uint8_t b = p[0];
+
+	if (b < 0x80)
+		return 1;
+	if (c == CHARSET_GB18030) {
+		if (b == 0x80 || b == 0xff)
+			return 1;
+		return left > 1 && p[1] >= '0' && p[1] <= '9' ? 4 : 2;
+	}
+	if (c == CHARSET_BIG5 || c == CHARSET_EUC_KR)
+		return b == 0x80 || b == 0xff ? 1 : 2;
+	if (c == CHARSET_SHIFT_JIS)
+		return b == 0x80 || (b >= 0xa0 && b <= 0xdf) || b > 0xfc ? 1
+									 : 2;
+	if (c == CHARSET_EUC_JP)
+		return b == 0x8f ? 3 : b == 0x8e || b >= 0xa1 ? 2 : 1;
+	return 1;
+}
+
+/*
+ * Walks what iconv took and gave, character by character. A character that
+ * became two code points is one step of the member and the rest of the text.
+ */
+static void
+map_pairs(struct text *t, const uint8_t *raw, size_t raw_len,
+    const uint8_t *text, size_t text_len)
+{
+	uint64_t text_to = t->text_end + text_len;
+	uint64_t raw_to = t->raw_end + raw_len;
+	size_t i = 0, k = 0;
+
+	while (i < raw_len && k < text_len) {
+		size_t n = char_len(t->charset, raw + i, raw_len - i);
+		size_t m = text[k] < 0x80   ? 1
+			   : text[k] < 0xe0 ? 2
+			   : text[k] < 0xf0 ? 3
+					    : 4;
+
+		map_add(t, (uint8_t)m, (uint8_t)n, 1);
+		i += n;
+		k += m;
+	}
+	if (t->text_end != text_to || t->raw_end != raw_to) {
+		/* Begin a new run at the true place. */
+		t->text_end = text_to;
+		t->raw_end = raw_to;
+		map_push(t, 1, 1);
+	}
+}
+
+static size_t
+feed_iconv(
+    struct text *t, const uint8_t *p, size_t len, bool last, size_t *out_len)
+{
+	iconv_t cd = t->converters[t->charset];
+	size_t used = 0;
+
+	while (used < len && *out_len + CHAR_MAX_OUT <= OUT_MAX) {
+		char *in = (char *)(uintptr_t)(p + used);
+		char *out = (char *)t->out + *out_len;
+		size_t in_left = len - used, out_left = OUT_MAX - *out_len;
+		size_t r = iconv(cd, &in, &in_left, &out, &out_left);
+		int e = errno;
+		size_t took = len - used - in_left;
+		size_t gave = OUT_MAX - *out_len - out_left;
+
+		map_pairs(t, p + used, took, t->out + *out_len, gave);
+		used += took;
+		*out_len += gave;
+		if (r != (size_t)-1 || e == E2BIG)
+			return used;
+		if (e == EINVAL)
+			return last ? cut_off(t, len, used, out_len) : used;
+		/* Not a character: one byte is passed over. */
+		if (*out_len + CHAR_MAX_OUT > OUT_MAX)
+			return used;
+		*out_len += put_utf8(t->out + *out_len, REPLACEMENT);
+		map_add(t, 3, 1, 1);
+		used++;
+		(void)iconv(cd, NULL, NULL, NULL, NULL);
+	}
+	return used;
+}
+
+/* The first bytes beyond ASCII say what the rest of the member is. */
+static void
+decide(struct text *t, const uint8_t *p, size_t len)
+{
+	if (mostly_utf8(p, len))
+		t->charset = CHARSET_UTF8;
+	else
+		t->charset = charset_guess(p, len);
+	if (t->converters[t->charset] != NO_ICONV)
+		(void)iconv(t->converters[t->charset], NULL, NULL, NULL, NULL);
+}
+
+size_t
+text_feed(struct text *t, const uint8_t *p, size_t len, bool last,
+    struct content *out)
+{
+	size_t out_len = 0, used, plain;
+
+	*out = (struct content){.data = p};
+	if (t->mark > 0) {
+		used = t->mark < len ? t->mark : len;
+		t->mark -= used;
+		t->raw_end += used;
+		return used;
+	}
+	if (t->charset == CHARSET_ASCII) {
+		plain = ascii_len(p, len);
+		if (plain < len)
+			decide(t, p + plain, len - plain);
+		if (plain > 0) {
+			map_add(t, 1, 1, plain);
+			out->len = plain;
+			return plain;
+		}
+	}
+	if (t->charset <= CHARSET_RAW) {
+		map_add(t, 1, 1, len);
+		out->len = len;
+		return len;
+	}
+	out->data = t->out;
+	if (t->charset <= CHARSET_UTF32BE)
+		used = feed_unicode(t, p, len, last, &out_len);
+	else
+		used = feed_iconv(t, p, len, last, &out_len);
+	out->len = out_len;
+	return used;
+}
