@@ -35,7 +35,7 @@ PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-capture \
 	chaperone-collector chaperone-front chaperone-store chaperone-sign \
 	chaperone-report
 
-chaperone_MAIN    := cli/*.c agent/config.c
+chaperone_MAIN    := cli/*.c agent/config.c agent/roles.c
 chaperone_ROOMS   := agent/detect agent/ship
 chaperone_LIBS    := libpcre2-8 libhs yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 

@@ -1,0 +1,982 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inspectproc - the process that looks into content: objects in, findings out.
+ *
+ * Owns: the order rules, extraction, jail, loop; one scan at a time; the
+ * bodies of flows until they are looked at.
+ * Never: opens anything after the jail is taken; lets a matched byte out: each
+ * name, member, URI and host is masked first; trusts capture's messages.
+ * Hands over: FINDING*, SKIP*, then DONE (a job) or OBJECT (of a flow).
+ *
+ * Bytes of a flow are gathered and looked at when the body ends, or when a
+ * window is full: what crosses the end of a window is then seen in two parts.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/config.h"
+#include "agent/detect/detect.h"
+#include "agent/extract/extract.h"
+#include "agent/roles.h"
+#include "lib/buf.h"
+#include "lib/content.h"
+#include "lib/finding.h"
+#include "lib/flow.h"
+#include "lib/ipc.h"
+#include "lib/jail.h"
+#include "lib/log.h"
+#include "lib/msg.h"
+#include "lib/proc.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define RULE_DIRS_MAX CONFIG_LIST_MAX
+#define BODY_WINDOW ((size_t)16 << 20)
+#define TEXT_WINDOW ((size_t)1 << 20)
+#define GATHER_MAX ((size_t)192 << 20) /* of all flows together */
+#define BUCKETS 4096
+#define SEND_MS 60000
+#define BURST 64 /* messages of one link before the other is asked */
+#define OBJECT_FINDINGS_MAX 256 /* as many as a hub keeps */
+#define OBJECT_SKIPS_MAX 64
+#define OBJECT_BIT (UINT64_C(1) << 63) /* objects are never job numbers */
+
+/* Messages about one object that wait for its last word. */
+struct answer {
+	uint64_t id;
+	struct buf frames; /* u32 type, blob payload, … */
+	size_t nfindings, nskips, over;
+	bool direct; /* a job's: sent at once */
+};
+
+/* A body of a flow, or the text beside its bodies, of one direction. */
+struct body {
+	struct body *next;
+	uint64_t web_id; /* 0: the text */
+	enum direction direction;
+	struct buf data;
+	uint64_t size, examined;
+	struct answer answer;
+};
+
+struct flow {
+	struct flow *next;
+	uint64_t id;
+	struct web *web;
+	struct body *bodies;
+	struct body text[2];
+	uint64_t examined[2];
+	bool begun[2]; /* payload of the direction was seen */
+	bool sealed[2]; /* it is encrypted */
+};
+
+static struct inspect {
+	struct proc proc;
+	struct config config;
+	struct config_args args;
+	const char *dirs[RULE_DIRS_MAX];
+	size_t ndirs;
+	struct ruleset *rules;
+	struct scan *scan;
+	struct extract *extract;
+	struct extract_limits limits;
+	struct proc_peer *hub, *capture;
+	struct flow *flows[BUCKETS];
+	size_t nflows;
+	size_t gathered;
+	uint64_t objects;
+	struct ipc_in in;
+	/* The object and the member that is being scanned. */
+	struct answer *answer;
+	struct buf member;
+	const char *part; /* a fixed name of the member, or NULL */
+} inspect;
+
+/* ---- answers ------------------------------------------------------------- */
+
+/* The hub is who we work for: without it there is nothing to do. */
+static void
+tell(struct inspect *i, uint32_t type, const struct buf *m)
+{
+	int r;
+
+	must(buf_error(m) == 0);
+	if (i->hub->fd < 0)
+		return;
+	r = ipc_send_wait(i->hub->fd, type, m->data, m->len, -1, SEND_MS);
+	if (r != 0)
+		proc_peer_lost(i->hub);
+}
+
+static void
+tell_loss(struct inspect *i, const char *reason, uint64_t lost, uint64_t bytes)
+{
+	OWN(buf_done) struct buf m;
+
+	buf_init(&m, IPC_MAX);
+	buf_put_str(&m, "inspect");
+	buf_put_str(&m, reason);
+	buf_put_u64(&m, lost);
+	buf_put_u64(&m, bytes);
+	tell(i, MESSAGE_LOSS, &m);
+}
+
+static void
+answer_init(struct answer *a, uint64_t id, bool direct)
+{
+	*a = (struct answer){.id = id, .direct = direct};
+	buf_init(&a->frames, (size_t)16 << 20);
+}
+
+static void
+answer_put(
+    struct inspect *i, struct answer *a, uint32_t type, const struct buf *m)
+{
+	size_t *n = type == MESSAGE_FINDING ? &a->nfindings : &a->nskips;
+	size_t max =
+	    type == MESSAGE_FINDING ? OBJECT_FINDINGS_MAX : OBJECT_SKIPS_MAX;
+
+	if (buf_error(m) != 0 || (!a->direct && *n == max)) {
+		a->over++;
+		return;
+	}
+	++*n;
+	if (a->direct) {
+		tell(i, type, m);
+		return;
+	}
+	buf_put_u32(&a->frames, type);
+	buf_put_blob(&a->frames, m->data, m->len);
+}
+
+static void
+answer_flush(struct inspect *i, struct answer *a)
+{
+	struct cur c;
+
+	if (buf_error(&a->frames) != 0)
+		tell_loss(i, "no memory for findings", 1, 0);
+	if (a->over > 0)
+		tell_loss(
+		    i, "more findings in one object than are kept", a->over, 0);
+	cur_init(&c, a->frames.data, a->frames.len);
+	while (c.left > 0) {
+		OWN(buf_done) struct buf m;
+		uint32_t type = cur_u32(&c);
+		size_t len;
+		const uint8_t *p = cur_blob(&c, &len);
+
+		if (p == NULL)
+			break;
+		buf_init(&m, IPC_MAX);
+		buf_put(&m, p, len);
+		tell(i, type, &m);
+	}
+	buf_done(&a->frames);
+}
+
+static void
+put_skip(struct inspect *i, struct answer *a, const char *reason,
+    const char *member, uint64_t bytes)
+{
+	OWN(buf_done) struct buf m;
+
+	buf_init(&m, IPC_MAX);
+	buf_put_u64(&m, a->id);
+	buf_put_str(&m, reason);
+	buf_put_str(&m, member);
+	buf_put_u64(&m, bytes);
+	answer_put(i, a, MESSAGE_SKIP, &m);
+}
+
+static void
+put_finding(struct inspect *i, struct answer *a, const struct finding *f)
+{
+	OWN(buf_done) struct buf m;
+
+	buf_init(&m, IPC_MAX);
+	buf_put_u64(&m, a->id);
+	finding_encode(f, &m);
+	answer_put(i, a, MESSAGE_FINDING, &m);
+}
+
+/* ---- scanning ------------------------------------------------------------ */
+
+/* A finding in a member's text: its spans go back to the member's bytes. */
+static void
+found_in_text(void *ctx, struct finding *f)
+{
+	struct inspect *i = ctx;
+
+	for (size_t k = 0; k < f->nspans; k++) {
+		f->spans[k].from = extract_raw(i->extract, f->spans[k].from);
+		f->spans[k].to = extract_raw(i->extract, f->spans[k].to);
+	}
+	f->member = strdup(buf_text(&i->member));
+	put_finding(i, i->answer, f);
+	finding_done(f);
+}
+
+/* A finding in a name has no place in the content. */
+static void
+found_in_name(void *ctx, struct finding *f)
+{
+	struct inspect *i = ctx;
+
+	f->nspans = 0;
+	put_finding(i, i->answer, f);
+	finding_done(f);
+}
+
+static int
+sink_begin(void *ctx, const char *member, const char *type)
+{
+	struct inspect *i = ctx;
+	struct content c = {
+	    .data = (const uint8_t *)member, .len = strlen(member)};
+	int r = 0;
+
+	(void)type;
+	buf_reset(&i->member);
+	if (i->part != NULL && c.len == 0)
+		buf_put(&i->member, i->part, strlen(i->part));
+	else if (c.len > 0)
+		r = scan_mask(i->scan, c, &i->member, found_in_name, i);
+	if (r < 0 || buf_text(&i->member) == NULL)
+		return r < 0 ? r : -ENOMEM;
+	scan_begin(i->scan);
+	return 0;
+}
+
+static int
+sink_text(void *ctx, struct content c)
+{
+	struct inspect *i = ctx;
+
+	return scan_feed(i->scan, c);
+}
+
+static int
+sink_end(void *ctx)
+{
+	struct inspect *i = ctx;
+	uint64_t indeterminate = 0;
+	int r = scan_end(i->scan, found_in_text, i, &indeterminate);
+
+	if (indeterminate > 0)
+		put_skip(i, i->answer, "a rule reached its limit of work",
+		    buf_text(&i->member), 0);
+	return r;
+}
+
+static void
+sink_skip(void *ctx, const char *member, const char *reason, uint64_t bytes)
+{
+	struct inspect *i = ctx;
+	OWN(buf_done) struct buf masked;
+	struct content c = {
+	    .data = (const uint8_t *)member, .len = strlen(member)};
+	const char *text = "";
+
+	buf_init(&masked, FINDING_MEMBER_MAX + 4096);
+	if (c.len > 0) {
+		text = scan_mask(i->scan, c, &masked, NULL, NULL) >= 0
+			   ? buf_text(&masked)
+			   : NULL;
+		/* Rather no name than one that was not looked at. */
+		if (text == NULL || masked.len > FINDING_MEMBER_MAX)
+			text = "[member]";
+	}
+	put_skip(i, i->answer, reason, text, bytes);
+}
+
+static struct extract_sink
+sink_of(struct inspect *i)
+{
+	return (struct extract_sink){.ctx = i,
+	    .begin = sink_begin,
+	    .text = sink_text,
+	    .end = sink_end,
+	    .skip = sink_skip};
+}
+
+/* ---- jobs: one descriptor, one name -------------------------------------- */
+
+struct job {
+	uint64_t id, max_bytes;
+	const uint8_t *name;
+	size_t name_len;
+	uint64_t size, examined;
+	char type[80];
+};
+
+static void
+examine_file(struct inspect *i, struct job *j, int fd)
+{
+	struct extract_limits lim = i->limits;
+	struct extract_sink sink = sink_of(i);
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) == 0 && st.st_size > 0)
+		j->size = (uint64_t)st.st_size;
+	if (j->max_bytes > 0)
+		lim.bytes_max = j->max_bytes;
+	r = extract_file(i->extract, fd, &lim, &sink, &j->examined, j->type);
+	if (r == 0)
+		return;
+	put_skip(i, i->answer,
+	    r == -EINVAL ? "not a regular file" : "unreadable", "",
+	    j->size > j->examined ? j->size - j->examined : 0);
+}
+
+static void
+answer_job(struct inspect *i, struct job *j, int fd)
+{
+	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf masked;
+	struct answer a;
+	struct content name = {.data = j->name, .len = j->name_len};
+	int r = 0;
+
+	buf_init(&m, IPC_MAX);
+	buf_init(&masked, IPC_MAX / 2);
+	answer_init(&a, j->id, true);
+	i->answer = &a;
+	i->part = NULL;
+	if (name.len > 0)
+		r = scan_mask(i->scan, name, &masked, found_in_name, i);
+	if (r < 0 || buf_error(&masked) != 0) {
+		buf_reset(&masked);
+		put_skip(i, &a, "the name could not be examined", "", 0);
+	}
+	if (fd >= 0)
+		examine_file(i, j, fd);
+	buf_put_u64(&m, j->id);
+	buf_put_u64(&m, j->size);
+	buf_put_u64(&m, j->examined);
+	buf_put_str(&m, j->type);
+	buf_put_blob(&m, masked.data, masked.len);
+	answer_flush(i, &a);
+	tell(i, MESSAGE_DONE, &m);
+}
+
+/* Returns false for a message that is not the hub's. */
+static bool
+take_job(struct inspect *i, const struct ipc_in *in)
+{
+	struct job j = {0};
+	struct cur c;
+
+	cur_init(&c, in->data, in->len);
+	j.id = cur_u64(&c);
+	j.max_bytes = cur_u64(&c);
+	j.name = cur_blob(&c, &j.name_len);
+	if (cur_end(&c) != 0 || (j.id & OBJECT_BIT) != 0)
+		return false;
+	answer_job(i, &j, in->fd);
+	return true;
+}
+
+static bool
+take_hub(struct inspect *i, const struct ipc_in *in)
+{
+	if (in->type == MESSAGE_JOB)
+		return take_job(i, in);
+	if (in->type == MESSAGE_TAGKEY && in->len == 32) {
+		scan_key(i->scan, in->data);
+		return true;
+	}
+	return false;
+}
+
+/* ---- flows: bodies and text ---------------------------------------------- */
+
+static struct flow **
+flow_find(struct inspect *i, uint64_t id)
+{
+	struct flow **p = &i->flows[id % BUCKETS];
+
+	while (*p != NULL && (*p)->id != id)
+		p = &(*p)->next;
+	return p;
+}
+
+/* Looks at what was gathered, and lets it go. */
+static void
+body_flush(struct inspect *i, struct body *b, const char *part)
+{
+	struct extract_sink sink = sink_of(i);
+	struct content c = {.data = b->data.data, .len = b->data.len};
+	uint64_t examined = 0;
+	char type[80];
+	int r;
+
+	if (c.len == 0)
+		return;
+	i->answer = &b->answer;
+	i->part = part;
+	r = extract_bytes(i->extract, c, &i->limits, &sink, &examined, type);
+	if (r != 0)
+		put_skip(i, &b->answer, "unreadable", "", c.len - examined);
+	b->examined += examined;
+	i->gathered -= c.len;
+	buf_wipe(&b->data);
+}
+
+static void
+body_add(struct inspect *i, struct body *b, struct content c, size_t window,
+    const char *part)
+{
+	b->size += c.len;
+	if (b->data.len + c.len > window || i->gathered + c.len > GATHER_MAX)
+		body_flush(i, b, part);
+	buf_put(&b->data, c.data, c.len);
+	if (buf_error(&b->data) == 0) {
+		i->gathered += c.len;
+		return;
+	}
+	put_skip(i, &b->answer, "no memory", "", c.len);
+	i->gathered -= b->data.len;
+	buf_wipe(&b->data);
+}
+
+static void
+body_init(struct inspect *i, struct body *b, enum direction d)
+{
+	uint64_t id = OBJECT_BIT | (uint64_t)i->args.index << 48 |
+		      (++i->objects & UINT64_C(0xffffffffffff));
+
+	*b = (struct body){.direction = d};
+	buf_init(&b->data, BODY_WINDOW + IPC_MAX);
+	answer_init(&b->answer, id, false);
+}
+
+static void
+body_done(struct inspect *i, struct body *b)
+{
+	i->gathered -= b->data.len;
+	buf_wipe(&b->data);
+	buf_done(&b->answer.frames);
+}
+
+/* A foreign text for a message: masked, whole or cut, without a NUL. */
+static void
+put_masked(struct inspect *i, struct buf *m, const char *text, size_t max)
+{
+	OWN(buf_done) struct buf masked;
+	OWN_MEM char *out = calloc(1, max);
+	struct content c = {.data = (const uint8_t *)text, .len = strlen(text)};
+
+	must(out != NULL);
+	buf_init(&masked, IPC_MAX);
+	if (c.len > 0 && scan_mask(i->scan, c, &masked, NULL, NULL) >= 0 &&
+	    buf_error(&masked) == 0)
+		str_escape(out, max, masked.data, masked.len);
+	buf_put_str(m, out);
+}
+
+static void
+send_object(struct inspect *i, const struct flow *f, struct body *b,
+    const struct web_object *o)
+{
+	OWN(buf_done) struct buf m;
+
+	answer_flush(i, &b->answer);
+	buf_init(&m, IPC_MAX);
+	buf_put_u64(&m, b->answer.id);
+	buf_put_u64(&m, f->id);
+	buf_put_str(&m, o->protocol);
+	buf_put_u8(&m, (uint8_t)o->direction);
+	put_masked(i, &m, o->method, 32);
+	put_masked(i, &m, o->uri, 2048);
+	put_masked(i, &m, o->host, 256);
+	put_masked(i, &m, o->filename, 512);
+	buf_put_u64(&m, o->size);
+	buf_put_u8(&m, o->complete);
+	buf_put(&m, o->sha256, sizeof o->sha256);
+	buf_put_u64(&m, b->examined);
+	tell(i, MESSAGE_OBJECT, &m);
+}
+
+static struct body *
+body_find(struct flow *f, uint64_t web_id)
+{
+	struct body *b = f->bodies;
+
+	while (b != NULL && b->web_id != web_id)
+		b = b->next;
+	return b;
+}
+
+static int
+web_start(void *ctx, const struct web_object *o)
+{
+	struct flow *f = ctx;
+	struct body *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return -ENOMEM;
+	body_init(&inspect, b, o->direction);
+	b->web_id = o->id;
+	b->next = f->bodies;
+	f->bodies = b;
+	return 0;
+}
+
+static int
+web_body(void *ctx, uint64_t id, struct content c)
+{
+	struct body *b = body_find(ctx, id);
+
+	must(b != NULL);
+	body_add(&inspect, b, c, BODY_WINDOW, NULL);
+	return 0;
+}
+
+/* Moves the answers about the headers to the body that they belong to. */
+static void
+join_headers(struct inspect *i, struct flow *f, struct body *b)
+{
+	struct body *t = &f->text[b->direction];
+	uint64_t id = t->answer.id;
+
+	t->answer.id = b->answer.id;
+	body_flush(i, t, "headers");
+	if (t->answer.nfindings + t->answer.nskips == 0) {
+		t->answer.id = id;
+		return;
+	}
+	answer_flush(i, &t->answer);
+	body_done(i, t);
+	body_init(i, t, b->direction);
+}
+
+static int
+web_object_done(void *ctx, const struct web_object *o)
+{
+	struct flow *f = ctx;
+	struct body *b = body_find(f, o->id);
+
+	must(b != NULL);
+	body_flush(&inspect, b, NULL);
+	join_headers(&inspect, f, b);
+	send_object(&inspect, f, b, o);
+	for (struct body **p = &f->bodies; *p != NULL; p = &(*p)->next)
+		if (*p == b) {
+			*p = b->next;
+			break;
+		}
+	body_done(&inspect, b);
+	free(b);
+	return 0;
+}
+
+static const char *
+text_part(const struct flow *f)
+{
+	return web_is_http(f->web) ? "headers" : NULL;
+}
+
+static int
+web_text(void *ctx, enum direction d, struct content c)
+{
+	struct flow *f = ctx;
+
+	body_add(&inspect, &f->text[d], c, TEXT_WINDOW, text_part(f));
+	return 0;
+}
+
+static void
+web_skip(void *ctx, const char *reason, uint64_t bytes)
+{
+	struct flow *f = ctx;
+
+	if (f->bodies != NULL)
+		put_skip(&inspect, &f->bodies->answer, reason, "", bytes);
+	else
+		tell_loss(&inspect, reason, 1, bytes);
+}
+
+/* Text that no body took along is an object of its own if it holds anything. */
+static void
+finish_text(struct inspect *i, struct flow *f, enum direction d)
+{
+	struct body *t = &f->text[d];
+	bool http = web_is_http(f->web);
+	struct web_object o = {.direction = d,
+	    .protocol = http ? "http/1.1" : "tcp",
+	    .method = "",
+	    .uri = "",
+	    .host = "",
+	    .filename = "",
+	    .size = t->size,
+	    .complete = true};
+
+	body_flush(i, t, text_part(f));
+	if (t->answer.nfindings + t->answer.nskips > 0)
+		send_object(i, f, t, &o);
+}
+
+static void
+flow_free(struct inspect *i, struct flow **p)
+{
+	struct flow *f = *p;
+
+	*p = f->next;
+	i->nflows--;
+	while (f->bodies != NULL) {
+		struct body *b = f->bodies;
+
+		f->bodies = b->next;
+		body_done(i, b);
+		free(b);
+	}
+	body_done(i, &f->text[TO_SERVER]);
+	body_done(i, &f->text[TO_CLIENT]);
+	web_free(f->web);
+	free(f);
+}
+
+/* A flow that cannot be followed: said, and let go. */
+static void
+flow_drop(struct inspect *i, struct flow **p, const char *reason)
+{
+	tell_loss(i, reason, 1, 0);
+	if (p != NULL && *p != NULL)
+		flow_free(i, p);
+}
+
+static int
+flow_open(struct inspect *i, uint64_t id)
+{
+	struct flow **p = flow_find(i, id);
+	struct flow *f;
+	struct web_sink sink = {.start = web_start,
+	    .body = web_body,
+	    .object = web_object_done,
+	    .text = web_text,
+	    .skip = web_skip};
+
+	if (*p != NULL)
+		return -EBADMSG;
+	f = calloc(1, sizeof *f);
+	if (f == NULL)
+		return -ENOMEM;
+	sink.ctx = f;
+	if (web_new(&sink, &f->web) != 0) {
+		free(f);
+		return -ENOMEM;
+	}
+	f->id = id;
+	body_init(i, &f->text[TO_SERVER], TO_SERVER);
+	body_init(i, &f->text[TO_CLIENT], TO_CLIENT);
+	*p = f;
+	i->nflows++;
+	return 0;
+}
+
+/* TLS and SSH: the payload is not cleartext, and is not counted as examined. */
+static bool
+sealed(struct content c)
+{
+	return (c.len >= 3 && c.data[0] >= 0x14 && c.data[0] <= 0x17 &&
+		   c.data[1] == 3 && c.data[2] <= 4) ||
+	       (c.len >= 4 && memcmp(c.data, "SSH-", 4) == 0);
+}
+
+static int
+flow_data(struct flow *f, enum direction d, struct content c)
+{
+	if (!f->begun[d])
+		f->sealed[d] = sealed(c);
+	f->begun[d] = true;
+	if (f->sealed[d])
+		return 0;
+	f->examined[d] += c.len;
+	return web_feed(f->web, d, c);
+}
+
+static void
+tell_examined(struct inspect *i, uint64_t flow, const uint64_t examined[2])
+{
+	OWN(buf_done) struct buf m;
+
+	buf_init(&m, IPC_MAX);
+	buf_put_u64(&m, flow);
+	buf_put_u64(&m, examined[TO_SERVER]);
+	buf_put_u64(&m, examined[TO_CLIENT]);
+	tell(i, MESSAGE_EXAMINED, &m);
+}
+
+static void
+flow_close(struct inspect *i, struct flow **p)
+{
+	struct flow *f = *p;
+
+	if (web_close(f->web) != 0)
+		tell_loss(i, "a flow could not be closed", 1, 0);
+	finish_text(i, f, TO_SERVER);
+	finish_text(i, f, TO_CLIENT);
+	tell_examined(i, f->id, f->examined);
+	flow_free(i, p);
+}
+
+/* A message about an open flow: data, gap, close. */
+static int
+take_flow(struct inspect *i, uint32_t type, struct flow **p, struct cur *c)
+{
+	uint8_t d = type == MESSAGE_FLOW_CLOSE ? 0 : cur_u8(c);
+	struct content data = {0};
+	uint64_t bytes;
+
+	if (d > TO_CLIENT)
+		return -EBADMSG;
+	if (type == MESSAGE_FLOW_DATA) {
+		(void)cur_u64(c);
+		data.data = cur_blob(c, &data.len);
+		if (cur_end(c) != 0)
+			return -EBADMSG;
+		return data.len > 0 ? flow_data(*p, (enum direction)d, data)
+				    : 0;
+	}
+	if (type == MESSAGE_FLOW_GAP) {
+		(void)cur_u64(c);
+		bytes = cur_u64(c);
+		if (cur_end(c) != 0)
+			return -EBADMSG;
+		return (*p)->sealed[d]
+			   ? 0
+			   : web_gap((*p)->web, (enum direction)d, bytes);
+	}
+	flow_close(i, p);
+	return 0;
+}
+
+/* The end of the file that capture reads: every flow is answered. */
+static void
+take_end(struct inspect *i)
+{
+	OWN(buf_done) struct buf m;
+
+	buf_init(&m, 64);
+	for (size_t k = 0; k < BUCKETS; k++)
+		while (i->flows[k] != NULL)
+			flow_close(i, &i->flows[k]);
+	tell(i, MESSAGE_END, &m);
+}
+
+static void
+take_capture(struct inspect *i, const struct ipc_in *in)
+{
+	struct flow **p;
+	struct cur c;
+	uint64_t id;
+	int r = 0;
+
+	if (in->type == MESSAGE_END) {
+		take_end(i);
+		return;
+	}
+	cur_init(&c, in->data, in->len);
+	id = cur_u64(&c);
+	p = flow_find(i, id);
+	if (c.bad || in->type < MESSAGE_FLOW_OPEN ||
+	    in->type > MESSAGE_FLOW_CLOSE)
+		r = -EBADMSG;
+	else if (in->type == MESSAGE_FLOW_OPEN)
+		r = flow_open(i, id);
+	else if (*p != NULL)
+		r = take_flow(i, in->type, p, &c);
+	else if (in->type == MESSAGE_FLOW_CLOSE)
+		/* It was dropped, or began before we did. */
+		tell_examined(i, id, (const uint64_t[2]){0, 0});
+	if (r == 0)
+		return;
+	flow_drop(i, flow_find(i, id),
+	    r == -EBADMSG ? "a message from capture was malformed"
+			  : "a flow could not be followed");
+}
+
+/* Its flows end in the middle, and nobody waits for their answers. */
+static void
+lose_capture(struct inspect *i)
+{
+	if (i->nflows > 0)
+		tell_loss(i, "the capture process ended", i->nflows, 0);
+	for (size_t k = 0; k < BUCKETS; k++)
+		while (i->flows[k] != NULL)
+			flow_free(i, &i->flows[k]);
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static void
+read_hub(struct inspect *i)
+{
+	for (int n = 0; n < BURST && i->hub->fd >= 0; n++) {
+		int r = ipc_recv(i->hub->fd, &i->in);
+		bool good;
+
+		if (r == -EAGAIN)
+			return;
+		good = r == 1 && take_hub(i, &i->in);
+		if (r == 1)
+			own_close(&i->in.fd);
+		if (!good) {
+			proc_peer_lost(i->hub);
+			return;
+		}
+	}
+}
+
+static void
+read_capture(struct inspect *i)
+{
+	for (int n = 0; n < BURST && i->capture->fd >= 0; n++) {
+		int r = ipc_recv(i->capture->fd, &i->in);
+
+		if (r == -EAGAIN)
+			return;
+		if (r == -EBADMSG) {
+			tell_loss(
+			    i, "a message from capture was malformed", 1, 0);
+			continue;
+		}
+		if (r != 1) {
+			lose_capture(i);
+			proc_peer_lost(i->capture);
+			return;
+		}
+		own_close(&i->in.fd);
+		take_capture(i, &i->in);
+	}
+}
+
+static void
+send_rules(struct inspect *i)
+{
+	OWN(buf_done) struct buf m;
+
+	buf_init(&m, IPC_MAX);
+	buf_put_str(&m, ruleset_digest(i->rules));
+	buf_put_u32(&m, (uint32_t)ruleset_count(i->rules));
+	tell(i, MESSAGE_RULES, &m);
+}
+
+/* Links that came: capture's flows do not outlive its link. */
+static void
+take_peers(struct inspect *i, int *hub_fd, int *capture_fd)
+{
+	i->hub = proc_peer(&i->proc, ROLE_WATCH, 0);
+	i->capture = proc_peer(&i->proc, ROLE_CAPTURE, 0);
+	if (i->hub->fd != *hub_fd) {
+		*hub_fd = i->hub->fd;
+		send_rules(i);
+	}
+	if (i->capture != NULL && i->capture->fd != *capture_fd) {
+		lose_capture(i);
+		*capture_fd = i->capture->fd;
+	}
+}
+
+/* Until the stop, or the end of who asks. */
+static void
+serve(struct inspect *i)
+{
+	int hub_fd = -1, capture_fd = -1;
+
+	take_peers(i, &hub_fd, &capture_fd);
+	while (!i->proc.stopping && i->hub->fd >= 0) {
+		struct pollfd p[3] = {
+		    {.fd = i->proc.ctl, .events = POLLIN},
+		    {.fd = i->hub->fd, .events = POLLIN},
+		    {.fd = i->capture != NULL ? i->capture->fd : -1,
+			.events = POLLIN},
+		};
+
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+			return;
+		if (p[1].revents != 0)
+			read_hub(i);
+		if (p[2].revents != 0)
+			read_capture(i);
+		if (p[0].revents != 0 && proc_step(&i->proc))
+			take_peers(i, &hub_fd, &capture_fd);
+	}
+}
+
+/* ---- start --------------------------------------------------------------- */
+
+static int
+take_rules_dir(void *ctx, int argc, char **argv)
+{
+	struct inspect *i = ctx;
+
+	if (!str_eq(argv[0], "--rules") || argc < 2 ||
+	    i->ndirs == RULE_DIRS_MAX)
+		return 0;
+	i->dirs[i->ndirs++] = argv[1];
+	return 2;
+}
+
+/* Everything that needs a file, and then the jail. */
+static int
+prepare(struct inspect *i, struct diag *why)
+{
+	struct jail jail;
+	struct jail_taken taken;
+	int r = 0;
+
+	i->limits = extract_limits_default();
+	if (i->args.config != NULL)
+		r = config_read(i->args.config, &i->config, why);
+	if (r != 0)
+		return r;
+	if (i->args.config != NULL)
+		i->limits.bytes_max = i->config.object_max;
+	for (size_t k = 0; k < i->config.rules.n; k++)
+		if (i->ndirs < RULE_DIRS_MAX)
+			i->dirs[i->ndirs++] = i->config.rules.items[k];
+	buf_init(&i->member, FINDING_MEMBER_MAX);
+	if ((r = ruleset_load(i->dirs, i->ndirs, &i->rules, NULL, why)) != 0 ||
+	    (r = scan_new(i->rules, &i->scan)) != 0 ||
+	    (r = extract_new(&i->extract, why)) != 0)
+		return r;
+	jail = role_jail(role_find(AGENT_ROLES, ROLE_INSPECT), NULL);
+	return jail_enter(&jail, &taken, why);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct inspect *i = &inspect;
+	struct diag why = {0};
+	int r;
+
+	i->args.extra = take_rules_dir;
+	i->args.ctx = i;
+	config_args(&i->args, argc, argv);
+	proc_init(&i->proc, "chaperone-inspect");
+	r = prepare(i, &why);
+	if (r != 0) {
+		proc_note(&i->proc, "error", why.text);
+		if (i->args.config != NULL)
+			log_error("%s", why.text);
+		return r == -EBADMSG ? 3 : 1;
+	}
+	proc_ready(&i->proc, ruleset_digest(i->rules));
+	if (proc_wait_peer(&i->proc, ROLE_WATCH, 0))
+		serve(i);
+	lose_capture(i);
+	extract_free(i->extract);
+	scan_free(i->scan);
+	ruleset_free(i->rules);
+	config_done(&i->config);
+	buf_wipe(&i->member);
+	return 0;
+}
