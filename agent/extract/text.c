@@ -230,7 +230,8 @@ plausible_unit(uint32_t u)
 
 /*
  * UTF-16 without a mark: its ASCII (a line end, a space, a digit) puts NULs on
- * one parity alone, and nearly every unit is a character of some text.
+ * one parity, few letters of other scripts do on the other, and nearly every
+ * unit is a character of some text.
  */
 static enum charset
 unmarked_utf16(const uint8_t *p, size_t len)
@@ -243,7 +244,7 @@ unmarked_utf16(const uint8_t *p, size_t len)
 	for (size_t i = 0; i < units * 2; i++)
 		nul[i & 1] += p[i] == 0;
 	high = nul[1] > nul[0];
-	if (nul[high] == 0 || nul[!high] * 100 > nul[high])
+	if (nul[high] == 0 || nul[!high] * 4 > nul[high])
 		return CHARSET_ASCII;
 	for (size_t i = 0; i < units; i++)
 		ok += plausible_unit(
