@@ -30,13 +30,10 @@ endif
 # ---- the table ----------------------------------------------------------
 # NAME: objects of the hallway | rooms | libraries (pkg-config or -l)
 
-PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-capture \
-	chaperone-inspect chaperone-record chaperone-ship \
-	chaperone-collector chaperone-front chaperone-store chaperone-sign \
-	chaperone-report
+PROGRAMS := chaperone chaperone-inspect
 
-chaperone_MAIN    := cli/*.c agent/config.c agent/roles.c
-chaperone_ROOMS   := agent/detect agent/ship
+chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c agent/roles.c
+chaperone_ROOMS   := agent/detect
 chaperone_LIBS    := libpcre2-8 libhs yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 
 chaperone-agent_MAIN  := agent/main.c agent/active.c agent/roles.c agent/config.c agent/outbox.c
@@ -112,6 +109,9 @@ try = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null \
 WARN += $(call try,-Wno-gnu-statement-expression)
 BASE := -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -fPIC \
 	-fno-strict-aliasing -MMD -MP
+# Libraries call their own functions, whatever ours are called.
+VISIBILITY := -fvisibility=hidden
+$(B)/packaging/pam/%.o: VISIBILITY :=
 ifeq ($(SAN),1)
 HARD := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -DSAN=1
@@ -138,11 +138,11 @@ room_src = $(wildcard $(1)/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .PHONY: all
-all: $(PROGRAMS:%=$(B)/bin/%) $(B)/lib/pam_chaperone.so
+all: $(PROGRAMS:%=$(B)/bin/%)
 
 # Rebuilds everything when the compiler or a flag changes.
 STAMP := $(B)/flags
-FLAGS := $(CC) $(BASE) $(WARN) $(HARD) $(CFLAGS) $(LDFLAGS)
+FLAGS := $(CC) $(BASE) $(VISIBILITY) $(WARN) $(HARD) $(CFLAGS) $(LDFLAGS)
 $(STAMP): FORCE
 	@mkdir -p $(B)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
@@ -152,8 +152,8 @@ FORCE:
 
 $(B)/%.o: %.c $(STAMP)
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(BASE) $(WARN) $(HARD) $(PKG_CFLAGS) $(CFLAGS) \
-	    -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(BASE) $(VISIBILITY) $(WARN) $(HARD) $(PKG_CFLAGS) \
+	    $(CFLAGS) -c -o $@ $<
 
 $(B)/lib.a: $(call obj,$(LIB_SRC))
 	@rm -f $@

@@ -167,7 +167,7 @@ int
 config_read(const char *path, struct config *out, struct diag *why)
 {
 	OWN(yaml_freep) struct yaml *y = NULL;
-	OWN(buf_done) struct buf text;
+	OWN(buf_done) struct buf text = {0};
 	struct config c = {0};
 	uint8_t digest[SEAL_HASH];
 	int r;
@@ -252,7 +252,7 @@ print(const struct config *c, struct buf *out)
 int
 config_write(const struct config *c, const char *path, struct diag *why)
 {
-	OWN(buf_done) struct buf text;
+	OWN(buf_done) struct buf text = {0};
 	char temporary[4096];
 	int r = 0;
 

@@ -230,7 +230,7 @@ send_key(const struct hub *h, struct inspector *i)
 static int
 send_job(const struct inspector *i, const struct job *j)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, IPC_MAX);
 	buf_put_u64(&m, j->id);

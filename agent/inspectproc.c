@@ -115,7 +115,7 @@ tell(struct inspect *i, uint32_t type, const struct buf *m)
 static void
 tell_loss(struct inspect *i, const char *reason, uint64_t lost, uint64_t bytes)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, IPC_MAX);
 	buf_put_str(&m, "inspect");
@@ -165,7 +165,7 @@ answer_flush(struct inspect *i, struct answer *a)
 		    i, "more findings in one object than are kept", a->over, 0);
 	cur_init(&c, a->frames.data, a->frames.len);
 	while (c.left > 0) {
-		OWN(buf_done) struct buf m;
+		OWN(buf_done) struct buf m = {0};
 		uint32_t type = cur_u32(&c);
 		size_t len;
 		const uint8_t *p = cur_blob(&c, &len);
@@ -183,7 +183,7 @@ static void
 put_skip(struct inspect *i, struct answer *a, const char *reason,
     const char *member, uint64_t bytes)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, IPC_MAX);
 	buf_put_u64(&m, a->id);
@@ -196,7 +196,7 @@ put_skip(struct inspect *i, struct answer *a, const char *reason,
 static void
 put_finding(struct inspect *i, struct answer *a, const struct finding *f)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, IPC_MAX);
 	buf_put_u64(&m, a->id);
@@ -277,7 +277,7 @@ static void
 sink_skip(void *ctx, const char *member, const char *reason, uint64_t bytes)
 {
 	struct inspect *i = ctx;
-	OWN(buf_done) struct buf masked;
+	OWN(buf_done) struct buf masked = {0};
 	struct content c = {
 	    .data = (const uint8_t *)member, .len = strlen(member)};
 	const char *text = "";
@@ -337,8 +337,8 @@ examine_file(struct inspect *i, struct job *j, int fd)
 static void
 answer_job(struct inspect *i, struct job *j, int fd)
 {
-	OWN(buf_done) struct buf m;
-	OWN(buf_done) struct buf masked;
+	OWN(buf_done) struct buf m = {0};
+	OWN(buf_done) struct buf masked = {0};
 	struct answer a;
 	struct content name = {.data = j->name, .len = j->name_len};
 	int r = 0;
@@ -468,7 +468,7 @@ body_done(struct inspect *i, struct body *b)
 static void
 put_masked(struct inspect *i, struct buf *m, const char *text, size_t max)
 {
-	OWN(buf_done) struct buf masked;
+	OWN(buf_done) struct buf masked = {0};
 	OWN_MEM char *out = calloc(1, max);
 	struct content c = {.data = (const uint8_t *)text, .len = strlen(text)};
 
@@ -484,7 +484,7 @@ static void
 send_object(struct inspect *i, const struct flow *f, struct body *b,
     const struct web_object *o)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	answer_flush(i, &b->answer);
 	buf_init(&m, IPC_MAX);
@@ -704,7 +704,7 @@ flow_data(struct flow *f, enum direction d, struct content c)
 static void
 tell_examined(struct inspect *i, uint64_t flow, const uint64_t examined[2])
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, IPC_MAX);
 	buf_put_u64(&m, flow);
@@ -761,7 +761,7 @@ take_flow(struct inspect *i, uint32_t type, struct flow **p, struct cur *c)
 static void
 take_end(struct inspect *i)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, 64);
 	for (size_t k = 0; k < BUCKETS; k++)
@@ -860,7 +860,7 @@ read_capture(struct inspect *i)
 static void
 send_rules(struct inspect *i)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, IPC_MAX);
 	buf_put_str(&m, ruleset_digest(i->rules));

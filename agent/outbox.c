@@ -160,7 +160,7 @@ tell_loss(struct outbox *o)
 static void
 hello(struct outbox *o)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, 128);
 	buf_put_str(&m, o->source);

@@ -473,12 +473,12 @@ static void
 print(struct doctor *d, const struct check *c, enum result r)
 {
 	if (d->json) {
-		OWN(buf_done) struct buf out;
+		OWN(buf_done) struct buf out = {0};
 		struct json j;
 
 		buf_init(&out, 65536);
 		json_init(&j, &out);
-		json_object(&j, NULL);
+		json_begin_object(&j, NULL);
 		json_str(&j, "check", c->name);
 		json_str(&j, "result", RESULTS[r]);
 		json_str(&j, "found", d->found);

@@ -123,7 +123,7 @@ become(const char *path, const char *const *argv, int ctl, int file)
 static int
 send_peer(const struct child *to, uint32_t role, uint32_t index, int fd)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, 64);
 	buf_put_u32(&m, role);
@@ -269,7 +269,7 @@ hub_submit(struct hub *h, uint64_t job, int fd, uint64_t max_bytes,
 static int
 send_job(const struct child *c, const struct job *j)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, IPC_MAX);
 	buf_put_u64(&m, j->id);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rules - where the rule packs are that a subcommand uses by default.
+ * rules - where the rules are that nobody named.
  */
 #ifndef CLI_RULES_H
 #define CLI_RULES_H
 
-/* cli_rules_dir - the packs beside the program as built or installed
- * (borrowed): share/chaperone/rules below its prefix, or the source's rules. */
+/*
+ * cli_rules_dir - ./rules where it is a directory, else the rules beside the
+ * build that this program runs from, else PREFIX/share/chaperone/rules as seen
+ * from PREFIX/bin. Borrowed; never NULL, but the directory may not exist.
+ */
 const char *cli_rules_dir(void);
 
 #endif

@@ -99,7 +99,7 @@ free_port(unsigned from)
 static int
 write_collector(const struct run *r)
 {
-	OWN(buf_done) struct buf t;
+	OWN(buf_done) struct buf t = {0};
 	unsigned people = free_port(PORTS_FROM);
 	unsigned agents = free_port(people + 1);
 
@@ -142,7 +142,7 @@ put_interfaces(struct buf *t)
 static int
 write_agent(const struct run *r)
 {
-	OWN(buf_done) struct buf t;
+	OWN(buf_done) struct buf t = {0};
 	char rules[PATH_MAX];
 	const char *sep = "";
 

@@ -216,15 +216,15 @@ verdict(const struct health *h, int64_t now)
 static void
 print_json(const struct health *h, int64_t now)
 {
-	OWN(buf_done) struct buf out;
+	OWN(buf_done) struct buf out = {0};
 	char when[CLOCK_TEXT_SIZE];
 	struct json j;
 
 	buf_init(&out, 65536);
 	json_init(&j, &out);
-	json_object(&j, NULL);
+	json_begin_object(&j, NULL);
 	json_str(&j, "verdict", verdict(h, now));
-	json_array(&j, "causes");
+	json_begin_array(&j, "causes");
 	for (size_t i = 0; i < ARRAY_LEN(CAUSES); i++)
 		if (CAUSES[i].holds(h, now))
 			json_str(&j, NULL, CAUSES[i].text);
@@ -245,7 +245,7 @@ print_json(const struct health *h, int64_t now)
 		clock_text(h->beat_us, when);
 		json_str(&j, "last_beat", when);
 	}
-	json_object(&j, "day");
+	json_begin_object(&j, "day");
 	json_bool(&j, "complete", h->all);
 	json_uint(&j, "findings", h->findings);
 	json_uint(&j, "accesses", h->accesses);

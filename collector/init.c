@@ -218,8 +218,8 @@ make_vkeys(const struct work *w)
 static int
 make_ca(struct work *w)
 {
-	OWN(buf_wipe) struct buf key;
-	OWN(buf_done) struct buf cert;
+	OWN(buf_wipe) struct buf key = {0};
+	OWN(buf_done) struct buf cert = {0};
 	int64_t now = clock_now().wall_us;
 	const struct pki_span when = {
 	    .from_us = now - HOUR_US, .to_us = now + CA_DAYS * DAY_US};
@@ -243,8 +243,8 @@ make_ca(struct work *w)
 static int
 load_ca(struct work *w)
 {
-	OWN(buf_wipe) struct buf key;
-	OWN(buf_done) struct buf cert;
+	OWN(buf_wipe) struct buf key = {0};
+	OWN(buf_done) struct buf cert = {0};
 	int r;
 
 	buf_init(&key, PKI_PEM_MAX);
@@ -283,7 +283,7 @@ static bool
 server_fits(const struct work *w)
 {
 	OWN(pki_cert_freep) struct pki_cert *c = NULL;
-	OWN(buf_done) struct buf pem;
+	OWN(buf_done) struct buf pem = {0};
 	int64_t now = clock_now().wall_us;
 
 	buf_init(&pem, PKI_PEM_MAX);
@@ -302,8 +302,8 @@ make_server(const struct work *w)
 {
 	OWN(pki_key_freep) struct pki_key *k = NULL;
 	OWN(pki_cert_freep) struct pki_cert *c = NULL;
-	OWN(buf_wipe) struct buf key;
-	OWN(buf_done) struct buf cert;
+	OWN(buf_wipe) struct buf key = {0};
+	OWN(buf_done) struct buf cert = {0};
 	int64_t now = clock_now().wall_us;
 	const struct pki_span when = {
 	    .from_us = now - HOUR_US, .to_us = now + SERVER_DAYS * DAY_US};

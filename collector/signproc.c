@@ -83,7 +83,7 @@ load_key(const char *dir, const char *name, struct seal_key **out)
 static void
 load_vkey(const char *dir, const char *name, struct vkey *out)
 {
-	OWN(buf_done) struct buf text;
+	OWN(buf_done) struct buf text = {0};
 	struct diag why = {0};
 	const char *s;
 
@@ -98,7 +98,7 @@ load_vkey(const char *dir, const char *name, struct vkey *out)
 static void
 load_all(const char *dir)
 {
-	OWN(buf_wipe) struct buf key;
+	OWN(buf_wipe) struct buf key = {0};
 	OWN(buf_done) struct buf cert, name;
 	struct diag why = {0};
 	char path[4096];
@@ -171,7 +171,7 @@ check_note(const char *vkey, const uint8_t *note, size_t len,
 static int
 on_cosign(struct cur *in)
 {
-	OWN(buf_done) struct buf note;
+	OWN(buf_done) struct buf note = {0};
 	struct heads_ask a = {0};
 	struct checkpoint c;
 	char vkey[WIRE_VKEY_MAX];
@@ -205,7 +205,7 @@ on_cosign(struct cur *in)
 static int
 on_sign(struct cur *in)
 {
-	OWN(buf_done) struct buf note;
+	OWN(buf_done) struct buf note = {0};
 	struct heads_ask a = {.log = self.log_name};
 	struct checkpoint c;
 	const uint8_t *body;
@@ -239,7 +239,7 @@ static int
 on_issue(struct cur *in)
 {
 	OWN(pki_cert_freep) struct pki_cert *cert = NULL;
-	OWN(buf_done) struct buf pem;
+	OWN(buf_done) struct buf pem = {0};
 	int64_t now = clock_now().wall_us;
 	const struct pki_span when = {
 	    .from_us = now - HOUR_US, .to_us = now + AGENT_DAYS * DAY_US};

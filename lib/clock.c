@@ -179,6 +179,16 @@ parse_offset(const char **s, int64_t *seconds)
 	return 0;
 }
 
+static int64_t
+month_days(int64_t y, int64_t mo)
+{
+	static const uint8_t DAYS[] = {
+	    31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+
+	return DAYS[mo - 1] + (mo == 2 && leap ? 1 : 0);
+}
+
 int
 clock_parse(const char *text, int64_t *wall_us)
 {
@@ -186,7 +196,7 @@ clock_parse(const char *text, int64_t *wall_us)
 
 	if (digits(&text, 4, 1970, 9999, &y) != 0 || expect(&text, '-') != 0 ||
 	    digits(&text, 2, 1, 12, &mo) != 0 || expect(&text, '-') != 0 ||
-	    digits(&text, 2, 1, 31, &d) != 0)
+	    digits(&text, 2, 1, 31, &d) != 0 || d > month_days(y, mo))
 		return -EINVAL;
 	if (*text == 'T' || *text == 't' || *text == ' ') {
 		text++;

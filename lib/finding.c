@@ -74,7 +74,8 @@ decode_spans(struct finding *f, struct cur *in)
 	for (uint32_t i = 0; i < n; i++) {
 		f->spans[i].from = cur_u64(in);
 		f->spans[i].to = cur_u64(in);
-		if (f->spans[i].from >= f->spans[i].to)
+		if (f->spans[i].from >= f->spans[i].to ||
+		    (i > 0 && f->spans[i].from < f->spans[i - 1].from))
 			return -EBADMSG;
 	}
 	return 0;

@@ -66,13 +66,13 @@ end(struct json *j, uint8_t c)
 }
 
 void
-json_object(struct json *j, const char *key)
+json_begin_object(struct json *j, const char *key)
 {
 	begin(j, key, '{');
 }
 
 void
-json_array(struct json *j, const char *key)
+json_begin_array(struct json *j, const char *key)
 {
 	begin(j, key, '[');
 }
@@ -130,7 +130,7 @@ json_bool(struct json *j, const char *key, bool v)
 }
 
 void
-json_null(struct json *j, const char *key)
+json_put_null(struct json *j, const char *key)
 {
 	member(j, key);
 	buf_put(j->out, "null", 4);

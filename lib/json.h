@@ -25,8 +25,8 @@ struct json {
 
 void json_init(struct json *j, struct buf *out);
 /* @key is NULL inside an array and for the outermost value. */
-void json_object(struct json *j, const char *key);
-void json_array(struct json *j, const char *key);
+void json_begin_object(struct json *j, const char *key);
+void json_begin_array(struct json *j, const char *key);
 void json_end_object(struct json *j);
 void json_end_array(struct json *j);
 void json_str(struct json *j, const char *key, const char *s);
@@ -34,7 +34,7 @@ void json_bytes(struct json *j, const char *key, const void *s, size_t len);
 void json_int(struct json *j, const char *key, int64_t v);
 void json_uint(struct json *j, const char *key, uint64_t v);
 void json_bool(struct json *j, const char *key, bool v);
-void json_null(struct json *j, const char *key);
+void json_put_null(struct json *j, const char *key);
 /* json_raw - bytes that already are JSON. */
 void json_raw(struct json *j, const char *key, const void *s, size_t len);
 

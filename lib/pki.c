@@ -266,7 +266,7 @@ pki_cert_digest(const struct pki_cert *c, uint8_t out[SEAL_HASH])
 int
 pki_cert_key_digest(const struct pki_cert *c, uint8_t out[SEAL_HASH])
 {
-	OWN(buf_done) struct buf der;
+	OWN(buf_done) struct buf der = {0};
 	int r;
 
 	buf_init(&der, 4096);

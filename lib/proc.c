@@ -45,7 +45,7 @@ proc_init(struct proc *p, const char *name)
 static void
 say(struct proc *p, uint32_t type, const char *a, const char *b)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 	int r;
 
 	buf_init(&m, IPC_MAX);

@@ -111,7 +111,7 @@ become(const struct state *s, const struct child *c, int ctl)
 static void
 send_peer(int ctl, uint32_t role, uint32_t index, int fd)
 {
-	OWN(buf_done) struct buf m;
+	OWN(buf_done) struct buf m = {0};
 
 	buf_init(&m, 64);
 	buf_put_u32(&m, role);

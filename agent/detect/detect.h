@@ -53,12 +53,20 @@ const char *ruleset_digest(const struct ruleset *r);
 size_t ruleset_count(const struct ruleset *r);
 /* ruleset_slow - NULL, or why this build or host matches more slowly. */
 const char *ruleset_slow(const struct ruleset *r);
-/* ruleset_list - one JSON object a detector, for `rules list`. */
-typedef void ruleset_line_fn(void *ctx, const void *json, size_t len);
+/* One line for a script and the same for a human; borrowed for the call. */
+struct ruleset_line {
+	const void *json; /* an object */
+	size_t len;
+	const char *text;
+	bool ok; /* false: a sample that failed */
+};
+
+typedef void ruleset_line_fn(void *ctx, const struct ruleset_line *line);
+/* ruleset_list - one line a detector, for `rules list`. */
 int ruleset_list(
     const struct ruleset *r, ruleset_line_fn *line, void *ctx) MUST_CHECK;
 /*
- * ruleset_test - runs the samples inside the packs; one JSON object each.
+ * ruleset_test - runs the samples inside the packs; one line each.
  * *failed counts those that did not give what they expect.
  */
 int ruleset_test(const struct ruleset *r, ruleset_line_fn *line, void *ctx,

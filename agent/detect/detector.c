@@ -70,15 +70,15 @@ static int
 word(const struct yaml *y, const char *const words[], unsigned *out,
     struct diag *why)
 {
-	OWN(buf_done) struct buf all;
+	OWN(buf_done) struct buf all = {0};
 
+	buf_init(&all, 512);
 	for (unsigned i = 0; y->kind == YAML_SCALAR && words[i] != NULL; i++) {
 		if (str_eq(y->text, words[i])) {
 			*out = i;
 			return 0;
 		}
 	}
-	buf_init(&all, 512);
 	for (unsigned i = 0; words[i] != NULL; i++)
 		buf_printf(&all, "%s%s", i > 0 ? ", " : "", words[i]);
 	return yaml_fail(y, why, "%s must be one of %s",
@@ -220,8 +220,10 @@ prefilter(const struct yaml *y, struct detector *d, struct diag *why)
 	OWN_MEM char *gate = NULL;
 	int r;
 
-	if ((r = need(y, "prefilter", "a detector", &map, why)) != 0 ||
-	    (r = yaml_keys(map, "prefilter", keys, why)) != 0 ||
+	map = yaml_get(y, "prefilter");
+	if (map == NULL)
+		return 0;
+	if ((r = yaml_keys(map, "prefilter", keys, why)) != 0 ||
 	    (r = texts(words = yaml_get(map, "keywords"), why)) != 0)
 		return r;
 	reason = yaml_get(map, "reason");
@@ -252,7 +254,7 @@ static int
 with_boundary(
     const char *pattern, enum boundary b, struct regex **out, struct diag *why)
 {
-	OWN(buf_done) struct buf text;
+	OWN(buf_done) struct buf text = {0};
 	const char *whole;
 
 	buf_init(&text, 2 * 1024 * 1024);
@@ -925,7 +927,7 @@ sample_encodings(const struct yaml *y, struct sample *s, struct diag *why)
 
 	for (const struct yaml *t = y != NULL && r == 0 ? y->child : NULL;
 	     t != NULL && r == 0; t = t->next) {
-		OWN(buf_done) struct buf b;
+		OWN(buf_done) struct buf b = {0};
 
 		buf_init(&b, YAML_FILE_MAX);
 		if (str_starts(t->text, "utf-16"))
@@ -948,7 +950,7 @@ sample_text(const struct yaml *y, struct sample *s, struct diag *why)
 {
 	const struct yaml *text = yaml_get(y, "text");
 	const struct yaml *b64 = yaml_get(y, "base64");
-	OWN(buf_done) struct buf b;
+	OWN(buf_done) struct buf b = {0};
 	int r;
 
 	if ((text != NULL) == (b64 != NULL))

@@ -444,6 +444,11 @@ detector_lint(const struct detector *d, struct loader *l)
 	if (references == NULL || references->child == NULL)
 		loader_note(l, d->at, false, false, "no-reference",
 		    "%s names no standard or source under references", d->id);
+	if (yaml_get(d->at, "prefilter") == NULL)
+		loader_note(l, d->at, true, false, "no-prefilter",
+		    "%s says neither which keywords lead to it nor why there "
+		    "are none (prefilter)",
+		    d->id);
 	/* A number that one in fifty random ones would be, and no evidence. */
 	if (top->confidence == CONFIDENCE_HIGH && top->all == 0 &&
 	    top->any == 0 && d->gate == NULL && acceptance(d) > 0.02)

@@ -358,7 +358,7 @@ list_one(const struct detector *d, struct json *j)
 {
 	const struct yaml *tags = yaml_get(d->at, "tags");
 
-	json_object(j, NULL);
+	json_begin_object(j, NULL);
 	json_str(j, "id", d->id);
 	json_str(j, "uuid", d->uuid);
 	json_str(j, "title", d->title);
@@ -367,11 +367,11 @@ list_one(const struct detector *d, struct json *j)
 	json_str(j, "status", d->status);
 	json_str(j, "pack", d->pack->id);
 	json_str(j, "version", d->pack->version);
-	json_array(j, "levels");
+	json_begin_array(j, "levels");
 	for (size_t i = 0; i < d->nlevels; i++)
 		json_str(j, NULL, confidence_name(d->levels[i].confidence));
 	json_end_array(j);
-	json_array(j, "tags");
+	json_begin_array(j, "tags");
 	for (const struct yaml *t = tags != NULL ? tags->child : NULL;
 	     t != NULL; t = t->next)
 		json_str(j, NULL, t->text);
@@ -385,18 +385,26 @@ list_one(const struct detector *d, struct json *j)
 int
 ruleset_list(const struct ruleset *r, ruleset_line_fn *line, void *ctx)
 {
-	OWN(buf_done) struct buf b;
+	OWN(buf_done) struct buf b = {0};
 
 	buf_init(&b, 1024 * 1024);
 	for (size_t i = 0; i < r->n; i++) {
+		const struct detector *d = r->detectors[i];
+		struct ruleset_line out = {.ok = true};
+		char text[1024];
 		struct json j;
 
 		buf_reset(&b);
 		json_init(&j, &b);
-		list_one(r->detectors[i], &j);
+		list_one(d, &j);
 		if (buf_error(&b) != 0)
 			return buf_error(&b);
-		line(ctx, b.data, b.len);
+		(void)snprintf(text, sizeof text, "%-26s %-22s %-9s %s", d->id,
+		    d->class_name, sensitivity_name(d->sensitivity), d->title);
+		out.json = b.data;
+		out.len = b.len;
+		out.text = text;
+		line(ctx, &out);
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
  * Never: prints a sample's text.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/detect/rules.h"
@@ -104,12 +105,14 @@ report(struct run *r, const struct detector *d, size_t index,
     const char *encoding, const struct verdict *v, const char *wrong)
 {
 	const struct sample *s = &d->samples[index];
-	OWN(buf_done) struct buf b;
+	struct ruleset_line out = {.ok = wrong == NULL};
+	OWN(buf_done) struct buf b = {0};
+	char text[DIAG_MAX];
 	struct json j;
 
 	buf_init(&b, 64 * 1024);
 	json_init(&j, &b);
-	json_object(&j, NULL);
+	json_begin_object(&j, NULL);
 	json_str(&j, "detector", d->id);
 	json_uint(&j, "test", index + 1);
 	json_str(&j, "encoding", encoding);
@@ -126,7 +129,15 @@ report(struct run *r, const struct detector *d, size_t index,
 	json_end_object(&j);
 	if (buf_error(&b) != 0)
 		return buf_error(&b);
-	r->line(r->ctx, b.data, b.len);
+	(void)snprintf(text, sizeof text,
+	    "%s:%u:%u: %s in %s: expected %s, got %s%s%s", s->at->file,
+	    s->at->line, s->at->column, d->id, encoding,
+	    name_or_none(s->expect), name_or_none(v->confidence),
+	    wrong != NULL ? "; wrong: " : "", wrong != NULL ? wrong : "");
+	out.json = b.data;
+	out.len = b.len;
+	out.text = text;
+	r->line(r->ctx, &out);
 	return 0;
 }
 
@@ -162,7 +173,7 @@ run_sample(struct run *r, const struct detector *d, size_t index)
 	for (const struct yaml *y = s->encodings != NULL ? s->encodings->child
 							 : NULL;
 	     y != NULL && e == 0; y = y->next) {
-		OWN(buf_done) struct buf b;
+		OWN(buf_done) struct buf b = {0};
 
 		buf_init(&b, YAML_FILE_MAX);
 		e = terms_encode(s->text, s->len, y->text, &b);

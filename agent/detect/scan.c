@@ -393,7 +393,7 @@ tag(struct scan *s, struct tally *t, const struct detector *d, const uint8_t *v,
     size_t n)
 {
 	uint8_t whole[SEAL_HASH];
-	OWN(buf_wipe) struct buf b;
+	OWN(buf_wipe) struct buf b = {0};
 
 	if (!s->key_set)
 		return;

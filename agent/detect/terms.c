@@ -135,7 +135,7 @@ encode_char(const char *encoding, uint32_t c, uint8_t out[CHAR_BYTES_MAX])
 {
 	char wide[4] = {(char)(c & 0xff), (char)(c >> 8 & 0xff),
 	    (char)(c >> 16 & 0xff), (char)(c >> 24)};
-	OWN(buf_done) struct buf b;
+	OWN(buf_done) struct buf b = {0};
 	size_t n = 0;
 
 	if (c < 0x80 && !str_starts(encoding, "UTF-16")) {
@@ -292,7 +292,7 @@ terms_pattern(const struct yaml *items, const struct yaml *encodings,
 {
 	struct style s = {.match = match, .fold = fold, .bounded = bounded};
 	OWN_MEM const struct yaml **sorted = NULL;
-	OWN(buf_done) struct buf b;
+	OWN(buf_done) struct buf b = {0};
 	size_t n = 0;
 	const char *text;
 

@@ -194,6 +194,7 @@ central(uint8_t b)
 
 struct letters {
 	size_t high; /* bytes over 0x7f */
+	size_t single; /* words of one letter, which every script has */
 	size_t alone; /* in words of ASCII letters, at most two together */
 	size_t central; /* of these, signs in windows-1252 */
 	size_t lower[3]; /* in the lower case of the three Cyrillic ones */
@@ -217,6 +218,7 @@ count_letters(const uint8_t *p, size_t len)
 		beside = (i > 0 && letter(p[i - 1])) ||
 			 (i + n < len && letter(p[i + n]));
 		l.high += n;
+		l.single += n == 1 && !beside;
 		l.alone += n <= 2 && beside ? n : 0;
 		for (size_t k = i; k < i + n; k++) {
 			l.central += n <= 2 && beside && central(p[k]);
@@ -237,7 +239,7 @@ guess_single(const uint8_t *p, size_t len)
 	struct letters l = count_letters(p, len);
 	size_t best = 0;
 
-	if (l.alone * 10 >= l.high * 6)
+	if (l.alone * 10 >= (l.high - l.single) * 6)
 		return l.central * 4 > l.high ? CHARSET_ISO_8859_2
 					      : CHARSET_WINDOWS_1252;
 	for (size_t i = 1; i < ARRAY_LEN(CYRILLIC); i++)

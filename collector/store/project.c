@@ -130,7 +130,7 @@ int
 project_new(struct db *db, struct project **out, struct diag *why)
 {
 	struct project *p = calloc(1, sizeof *p);
-	OWN(buf_done) struct buf sql;
+	OWN(buf_done) struct buf sql = {0};
 	int r = 0;
 
 	if (p == NULL)
@@ -232,7 +232,7 @@ print_detail(const struct facts *f, struct buf *out)
 
 	buf_reset(out);
 	json_init(&j, out);
-	json_object(&j, NULL);
+	json_begin_object(&j, NULL);
 	for (size_t i = 0; i < f->nfields; i++) {
 		const struct field *v = &f->fields[i];
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rules - `chaperone rules check|test|list`: the writer's side of rule packs.
+ *
+ * Owns: the order of the problems, test results and detectors on standard
+ * output, and what each means as an exit code.
+ * Never: scans anything but the samples that the packs carry.
+ */
+#include "cli/rules.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/detect/detect.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "lib/json.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+enum { DIRS_MAX = 64, LINE_MAX_BYTES = 64 * 1024 };
+
+struct rules_job {
+	const char *dirs[DIRS_MAX];
+	size_t ndirs;
+	const char *verb;
+	bool json;
+	size_t lines, failed;
+};
+
+static bool
+is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+const char *
+cli_rules_dir(void)
+{
+	static char path[4096 + 64];
+
+	if (is_dir("rules"))
+		return "rules";
+	(void)snprintf(path, sizeof path, "%s/../../rules", cli_bin());
+	if (!is_dir(path))
+		(void)snprintf(path, sizeof path, "%s/../share/chaperone/rules",
+		    cli_bin());
+	return path;
+}
+
+static void
+put_problem(const struct rules_job *job, const struct problem *p)
+{
+	OWN(buf_done) struct buf b = {0};
+	struct json j;
+
+	buf_init(&b, LINE_MAX_BYTES);
+	if (!job->json) {
+		buf_printf(&b, "%s: %s (%s)", p->error ? "error" : "warning",
+		    p->text, p->name);
+		cli_line(&b);
+		return;
+	}
+	json_init(&j, &b);
+	json_begin_object(&j, NULL);
+	json_str(&j, "kind", "problem");
+	json_str(&j, "severity", p->error ? "error" : "warning");
+	json_str(&j, "name", p->name);
+	json_str(&j, "text", p->text);
+	json_end_object(&j);
+	cli_line(&b);
+}
+
+static void
+on_line(void *ctx, const struct ruleset_line *line)
+{
+	struct rules_job *job = ctx;
+	OWN(buf_done) struct buf b = {0};
+
+	job->lines++;
+	buf_init(&b, LINE_MAX_BYTES);
+	if (job->json)
+		buf_put(&b, line->json, line->len);
+	else if (line->ok && str_eq(job->verb, "test"))
+		return; /* only what failed is worth a line */
+	else
+		buf_printf(&b, "%s", line->text);
+	cli_line(&b);
+}
+
+static void
+put_sum(const struct rules_job *job, const struct ruleset *set, size_t errors,
+    size_t warnings)
+{
+	OWN(buf_done) struct buf b = {0};
+	struct json j;
+
+	buf_init(&b, LINE_MAX_BYTES);
+	json_init(&j, &b);
+	json_begin_object(&j, NULL);
+	json_str(&j, "kind", "ruleset");
+	json_str(&j, "verb", job->verb);
+	if (set != NULL) {
+		json_str(&j, "digest", ruleset_digest(set));
+		json_uint(&j, "detectors", ruleset_count(set));
+		if (ruleset_slow(set) != NULL)
+			json_str(&j, "slow", ruleset_slow(set));
+	}
+	json_uint(&j, "errors", errors);
+	json_uint(&j, "warnings", warnings);
+	if (str_eq(job->verb, "test")) {
+		json_uint(&j, "tests", job->lines);
+		json_uint(&j, "failed", job->failed);
+	}
+	json_end_object(&j);
+	if (job->json) {
+		cli_line(&b);
+		return;
+	}
+	if (set != NULL)
+		(void)fprintf(stderr, "%zu detectors, digest %s\n",
+		    ruleset_count(set), ruleset_digest(set));
+	if (str_eq(job->verb, "test"))
+		(void)fprintf(
+		    stderr, "%zu tests, %zu failed\n", job->lines, job->failed);
+	else if (errors + warnings > 0)
+		(void)fprintf(
+		    stderr, "%zu errors, %zu warnings\n", errors, warnings);
+	if (set != NULL && ruleset_slow(set) != NULL)
+		(void)fprintf(stderr, "slow: %s\n", ruleset_slow(set));
+}
+
+/* Runs the verb on a set that loaded. */
+static int
+verb(struct rules_job *job, const struct ruleset *set)
+{
+	int r = 0;
+
+	if (str_eq(job->verb, "list"))
+		r = ruleset_list(set, on_line, job);
+	else if (str_eq(job->verb, "test"))
+		r = ruleset_test(set, on_line, job, &job->failed);
+	if (r != 0)
+		return cli_error("rules", cli_exit_for(r), "%s", strerror(-r));
+	return job->failed > 0 ? CLI_DIFFERENCE : CLI_OK;
+}
+
+static int
+job_run(struct rules_job *job)
+{
+	OWN(problems_done) struct problems problems = {0};
+	OWN(ruleset_freep) struct ruleset *set = NULL;
+	struct diag why = {""};
+	size_t errors = 0;
+	int code = CLI_OK;
+	int r = ruleset_load(job->dirs, job->ndirs, &set, &problems, &why);
+
+	for (size_t i = 0; i < problems.n; i++) {
+		errors += problems.list[i].error;
+		/* list and test tell only what kept the set from loading. */
+		if (str_eq(job->verb, "check") || problems.list[i].fatal)
+			put_problem(job, &problems.list[i]);
+	}
+	if (r == 0)
+		code = verb(job, set);
+	else if (problems.n == 0)
+		return cli_error("rules",
+		    r == -ENOENT || r == -ENOTDIR || r == -EINVAL
+			? CLI_CONFIG
+			: cli_exit_for(r),
+		    "%s", why.text[0] != '\0' ? why.text : strerror(-r));
+	else
+		code = CLI_CONFIG;
+	if (str_eq(job->verb, "check") && errors > 0)
+		code = CLI_CONFIG;
+	put_sum(job, set, errors, problems.n - errors);
+	return code;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct rules_job job = {.ndirs = 0};
+
+	for (int i = 1; i < argc; i++) {
+		if (str_eq(argv[i], "--json"))
+			job.json = true;
+		else if (argv[i][0] == '-')
+			return cli_usage(
+			    "rules", "unknown option \"%s\"", argv[i]);
+		else if (job.verb == NULL)
+			job.verb = argv[i];
+		else if (job.ndirs == DIRS_MAX)
+			return cli_usage(
+			    "rules", "at most %d directories", DIRS_MAX);
+		else
+			job.dirs[job.ndirs++] = argv[i];
+	}
+	if (job.verb == NULL)
+		return cli_usage("rules", "check, test or list?");
+	if (!str_eq(job.verb, "check") && !str_eq(job.verb, "test") &&
+	    !str_eq(job.verb, "list"))
+		return cli_usage("rules", "no verb \"%s\"", job.verb);
+	if (job.ndirs == 0)
+		job.dirs[job.ndirs++] = cli_rules_dir();
+	return job_run(&job);
+}
+
+const struct command command_rules = {
+    .name = "rules",
+    .summary = "check, test and list the rules in force",
+    .help =
+	"Example: chaperone rules test rules/\n\n"
+	"Usage: chaperone rules check|test|list [--json] [DIR]...\n\n"
+	"  check   tells every error and warning in the rule files\n"
+	"  test    runs the samples that the rules carry\n"
+	"  list    lists the detectors in force, and the digest of the set\n\n"
+	"Without DIR: ./rules, or the rules that came with this program.\n"
+	"Exit: 0 ok, 1 a sample failed, 2 usage, 3 a rule is refused.\n",
+    .run = run,
+};

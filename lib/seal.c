@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * seal - digests, signatures and keys: the owner of OpenSSL's crypto.
+ *
+ * Owns: key bytes while they are in memory (mlocked where allowed, wiped), and
+ * the two file and text forms: PKCS#8 PEM, and scrypt digests of passwords.
+ * Never: X.509 (lib/pki.c); TLS; decides what is signed.
+ */
+#include "lib/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+
+#include "lib/rng.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define KEY_FILE_MAX 4096
+/* RFC 7914 section 2: N, r, p; 16 MiB of memory for one guess. */
+#define SCRYPT_N 16384
+#define SCRYPT_R 8
+#define SCRYPT_P 1
+#define SCRYPT_SALT 16
+
+struct seal_hash {
+	EVP_MD_CTX *ctx;
+};
+
+struct seal_key {
+	EVP_PKEY *pkey;
+	uint8_t public[SEAL_PUBLIC];
+};
+
+int
+seal_hash_new(struct seal_hash **out)
+{
+	struct seal_hash *h = calloc(1, sizeof *h);
+
+	if (h == NULL)
+		return -ENOMEM;
+	h->ctx = EVP_MD_CTX_new();
+	if (h->ctx == NULL ||
+	    EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1) {
+		seal_hash_free(h);
+		return -ENOMEM;
+	}
+	*out = h;
+	return 0;
+}
+
+void
+seal_hash_free(struct seal_hash *h)
+{
+	if (h == NULL)
+		return;
+	EVP_MD_CTX_free(h->ctx);
+	free(h);
+}
+
+void
+seal_hash_put(struct seal_hash *h, const void *data, size_t len)
+{
+	must(EVP_DigestUpdate(h->ctx, data, len) == 1);
+}
+
+void
+seal_hash_end(struct seal_hash *h, uint8_t out[SEAL_HASH])
+{
+	unsigned n = SEAL_HASH;
+
+	must(EVP_DigestFinal_ex(h->ctx, out, &n) == 1 && n == SEAL_HASH);
+	must(EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) == 1);
+}
+
+void
+seal_sha256(const void *data, size_t len, uint8_t out[SEAL_HASH])
+{
+	must(SHA256(len > 0 ? data : (const void *)"", len, out) != NULL);
+}
+
+void
+seal_hmac(const void *key, size_t key_len, const void *data, size_t len,
+    uint8_t out[SEAL_HASH])
+{
+	unsigned n = SEAL_HASH;
+
+	must(key_len <= INT32_MAX);
+	must(HMAC(EVP_sha256(), key_len > 0 ? key : (const void *)"",
+		 (int)key_len, len > 0 ? data : (const void *)"", len, out,
+		 &n) != NULL &&
+	     n == SEAL_HASH);
+}
+
+bool
+seal_equal(const void *a, const void *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+/* ---- keys ---- */
+
+/* Takes @pkey. */
+static int
+wrap(EVP_PKEY *pkey, struct seal_key **out)
+{
+	size_t n = SEAL_PUBLIC;
+	struct seal_key *k;
+
+	if (pkey == NULL)
+		return -ENOMEM;
+	if (EVP_PKEY_id(pkey) != EVP_PKEY_ED25519) {
+		EVP_PKEY_free(pkey);
+		return -EBADMSG;
+	}
+	k = calloc(1, sizeof *k);
+	if (k == NULL) {
+		EVP_PKEY_free(pkey);
+		return -ENOMEM;
+	}
+	k->pkey = pkey;
+	must(EVP_PKEY_get_raw_public_key(pkey, k->public, &n) == 1 &&
+	     n == SEAL_PUBLIC);
+	*out = k;
+	return 0;
+}
+
+int
+seal_key_new(struct seal_key **out)
+{
+	uint8_t seed[32] = {0};
+	EVP_PKEY *pkey;
+
+	/* Not swapped out while it is here; a limit may forbid it. */
+	(void)mlock(seed, sizeof seed);
+	rng_fill(seed, sizeof seed);
+	pkey = EVP_PKEY_new_raw_private_key(
+	    EVP_PKEY_ED25519, NULL, seed, sizeof seed);
+	explicit_bzero(seed, sizeof seed);
+	(void)munlock(seed, sizeof seed);
+	return wrap(pkey, out);
+}
+
+void
+seal_key_free(struct seal_key *k)
+{
+	if (k == NULL)
+		return;
+	EVP_PKEY_free(k->pkey); /* wipes the private part */
+	explicit_bzero(k, sizeof *k);
+	free(k);
+}
+
+void
+seal_key_freep(struct seal_key **k)
+{
+	seal_key_free(*k);
+	*k = NULL;
+}
+
+void
+seal_key_public(const struct seal_key *k, uint8_t out[SEAL_PUBLIC])
+{
+	memcpy(out, k->public, SEAL_PUBLIC);
+}
+
+int
+seal_key_load(const char *path, struct seal_key **out, struct diag *why)
+{
+	OWN_FD int fd =
+	    open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char text[KEY_FILE_MAX];
+	EVP_PKEY *pkey = NULL;
+	struct stat st;
+	ssize_t n;
+	BIO *bio;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return diag_set(why, -errno, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return diag_set(why, -EINVAL, "%s: is not a file", path);
+	if ((st.st_mode & 077) != 0)
+		return diag_set(why, -EPERM,
+		    "%s: others may read it; a key must have mode 0600", path);
+	n = read(fd, text, sizeof text);
+	if (n < 0)
+		return diag_set(why, -errno, "%s: %s", path, strerror(errno));
+	bio = BIO_new_mem_buf(text, (int)n);
+	if (bio != NULL)
+		pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	explicit_bzero(text, sizeof text);
+	if (pkey == NULL) {
+		ERR_clear_error();
+		return diag_set(
+		    why, -EBADMSG, "%s: holds no private key (PEM)", path);
+	}
+	r = wrap(pkey, out);
+	return r == 0 ? 0 : diag_set(why, r, "%s: is no Ed25519 key", path);
+}
+
+static int
+save_bytes(const char *path, const char *temporary, const void *data,
+    size_t len, struct diag *why)
+{
+	OWN_FD int fd = open(temporary,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = 0;
+
+	if (fd < 0)
+		return diag_set(
+		    why, -errno, "%s: %s", temporary, strerror(errno));
+	if (write(fd, data, len) != (ssize_t)len || fsync(fd) != 0)
+		r = diag_set(why, errno != 0 ? -errno : -EIO, "%s: %s",
+		    temporary, strerror(errno));
+	/* link, not rename: a key that is there is never replaced. */
+	if (r == 0 && link(temporary, path) != 0)
+		r = diag_set(why, -errno, "%s: %s", path, strerror(errno));
+	(void)unlink(temporary);
+	return r;
+}
+
+int
+seal_key_save(const struct seal_key *k, const char *path, struct diag *why)
+{
+	BIO *bio = BIO_new(BIO_s_secmem());
+	char temporary[4096], *text;
+	long n;
+	int r;
+
+	if (bio == NULL)
+		return -ENOMEM;
+	r = str_format(temporary, sizeof temporary, "%s.new", path);
+	if (r == 0 && PEM_write_bio_PKCS8PrivateKey(
+			  bio, k->pkey, NULL, NULL, 0, NULL, NULL) != 1)
+		r = -ENOMEM;
+	if (r != 0) {
+		BIO_free(bio);
+		return diag_set(why, r, "%s: %s", path, strerror(-r));
+	}
+	n = BIO_get_mem_data(bio, &text);
+	(void)unlink(temporary);
+	r = save_bytes(path, temporary, text, (size_t)n, why);
+	BIO_free(bio); /* secure memory is wiped */
+	return r;
+}
+
+int
+seal_sign(const struct seal_key *k, const void *data, size_t len,
+    uint8_t out[SEAL_SIGNATURE])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	size_t n = SEAL_SIGNATURE;
+	int r = -ENOMEM;
+
+	if (ctx != NULL &&
+	    EVP_DigestSignInit(ctx, NULL, NULL, NULL, k->pkey) == 1 &&
+	    EVP_DigestSign(ctx, out, &n, data, len) == 1 && n == SEAL_SIGNATURE)
+		r = 0;
+	EVP_MD_CTX_free(ctx);
+	return r;
+}
+
+/*
+ * The low-order points of edwards25519, in every encoding that a decoder may
+ * take, without the sign bit: with it or not, that is all fourteen.
+ */
+static const uint8_t LOW_ORDER[][SEAL_PUBLIC] = {
+    {0},
+    {1},
+    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89,
+	0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39,
+	0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76,
+	0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6,
+	0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    {0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+};
+
+static bool
+low_order(const uint8_t point[SEAL_PUBLIC])
+{
+	uint8_t p[SEAL_PUBLIC];
+
+	memcpy(p, point, sizeof p);
+	p[SEAL_PUBLIC - 1] &= 0x7f;
+	for (size_t i = 0; i < ARRAY_LEN(LOW_ORDER); i++)
+		if (memcmp(p, LOW_ORDER[i], sizeof p) == 0)
+			return true;
+	return false;
+}
+
+int
+seal_verify(const uint8_t public[SEAL_PUBLIC], const void *data, size_t len,
+    const uint8_t sig[SEAL_SIGNATURE])
+{
+	EVP_MD_CTX *ctx;
+	EVP_PKEY *pkey;
+	int r = -EBADMSG;
+
+	if (low_order(public) || low_order(sig))
+		return -EBADMSG;
+	ctx = EVP_MD_CTX_new();
+	pkey = EVP_PKEY_new_raw_public_key(
+	    EVP_PKEY_ED25519, NULL, public, SEAL_PUBLIC);
+	if (ctx != NULL && pkey != NULL &&
+	    EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
+	    EVP_DigestVerify(ctx, sig, SEAL_SIGNATURE, data, len) == 1)
+		r = 0;
+	EVP_PKEY_free(pkey);
+	EVP_MD_CTX_free(ctx);
+	ERR_clear_error();
+	return r;
+}
+
+/* ---- passwords ---- */
+
+static int
+derive(const char *password, const uint8_t *salt, uint64_t n, uint64_t r,
+    uint64_t p, uint8_t out[SEAL_HASH])
+{
+	if (EVP_PBE_scrypt(password, strlen(password), salt, SCRYPT_SALT, n, r,
+		p, UINT64_C(64) << 20, out, SEAL_HASH) != 1) {
+		ERR_clear_error();
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+seal_password(const char *password, char *out, size_t size)
+{
+	uint8_t salt[SCRYPT_SALT], hash[SEAL_HASH];
+	char salt_hex[2 * SCRYPT_SALT + 1], hash_hex[2 * SEAL_HASH + 1];
+	int r;
+
+	rng_fill(salt, sizeof salt);
+	r = derive(password, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P, hash);
+	if (r != 0)
+		return r;
+	str_hex(salt_hex, salt, sizeof salt);
+	str_hex(hash_hex, hash, sizeof hash);
+	return str_format(out, size, "scrypt$%d$%d$%d$%s$%s", SCRYPT_N,
+	    SCRYPT_R, SCRYPT_P, salt_hex, hash_hex);
+}
+
+bool
+seal_password_ok(const char *stored, const char *password)
+{
+	char salt_hex[2 * SCRYPT_SALT + 1], hash_hex[2 * SEAL_HASH + 1];
+	uint8_t salt[SCRYPT_SALT], hash[SEAL_HASH], want[SEAL_HASH];
+	unsigned n, r, p;
+	int end = 0;
+
+	if (sscanf(stored, "scrypt$%9u$%9u$%9u$%32[0-9a-f]$%64[0-9a-f]%n", &n,
+		&r, &p, salt_hex, hash_hex, &end) != 5 ||
+	    stored[end] != '\0' ||
+	    str_unhex(salt, sizeof salt, salt_hex) != 0 ||
+	    str_unhex(want, sizeof want, hash_hex) != 0 ||
+	    derive(password, salt, n, r, p, hash) != 0)
+		return false;
+	return seal_equal(hash, want, sizeof hash);
+}
