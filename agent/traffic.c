@@ -429,7 +429,7 @@ traffic_transfer(struct traffics *t, const struct transfer *o)
 	begin(&d, "transfer", f, now);
 	draft_text(&d, "protocol", o->protocol);
 	draft_text(&d, "direction", out ? "out" : "in");
-	draft_text(&d, "method", o->method);
+	draft_text(&d, "http_method", o->method);
 	draft_text(&d, "uri", o->uri);
 	draft_text(&d, "filename", o->filename);
 	draft_uint(&d, "bytes", o->size);

@@ -42,10 +42,10 @@
  *            receive
  *   flow     WHO NET direction bytes_out bytes_in gap_bytes examined_out
  *            examined_in began_us ended_us how flow
- *   transfer WHO NET flow protocol direction method uri filename bytes
+ *   transfer WHO NET flow protocol direction http_method uri filename bytes
  *            complete examined
  *   session  WHO op tty                   op: open close
- *   skipped  WHO OBJECT NET op reason member bytes   content not examined
+ *   skipped  WHO OBJECT NET op reason member bytes flow: not examined
  *   cov.start   clear: role version rules rule_count config host sensors why
  *   cov.stop    clear: role why
  *   cov.beat    clear: counters (any names), state

@@ -30,7 +30,8 @@ $(foreach f,$(FUZZ_NAMES),$(eval $(call \
     fuzz_rule,fuzzer,$(f),,$(call fuzz_links,$(f)),-fsanitize=fuzzer)))
 
 # Helpers of tests, each one file.
-SUPPORT := $(B)/support/sink
+SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%,$(filter-out \
+    tests/support/replay.c,$(wildcard tests/support/*.c)))
 $(B)/support/%: $(B)/tests/support/%.o $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(HARD) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
