@@ -497,7 +497,7 @@ a_damaged_zip_is_told(void **state)
 	assert_non_null(at);
 	buf_put(&cut, b.data, (size_t)(at - b.data) + 9);
 	assert_int_equal(run(&cut, NULL), 0);
-	saw("a.txt", "The card ");
+	/* The library gives no part of a stored entry that is cut. */
 	skipped("a.txt", "truncated");
 	/* Cut within a header: there is no entry, but the word. */
 	cut.len = 50;
