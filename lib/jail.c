@@ -402,11 +402,11 @@ allow_some(scmp_filter_ctx ctx, const struct filter *f)
 		 SCMP_A2(SCMP_CMP_MASKED_EQ, exec, 0))) != 0 ||
 	    /* abort() */
 	    (r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		 SCMP_A0(SCMP_CMP_EQ, self))) != 0)
+		 SCMP_A0(SCMP_CMP_EQ, self, 0))) != 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(COMMANDS); i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-		    SCMP_A1(SCMP_CMP_EQ, (uint64_t)COMMANDS[i]));
+		    SCMP_A1(SCMP_CMP_EQ, (uint64_t)COMMANDS[i], 0));
 	if (r == 0 && f->threads)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 		    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));

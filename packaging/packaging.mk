@@ -16,6 +16,11 @@ deps-fuzz:
 ##? run: builds, then starts a collector and an agent that watches this host (root)
 .PHONY: run
 run:
+ifeq ($(filter chaperone-agent,$(PROGRAMS)),)
+	@echo "make run needs the agent and the collector, which this tree does" \
+	    "not link yet; try: make, then build/bin/chaperone scan DIR" >&2
+	@exit 1
+endif
 	@if [ "$$(id -u)" != 0 ]; then packaging/bootstrap run; fi
 	@$(MAKE) --no-print-directory DEPS=$(DEPS) deps-run
 	@$(submake) all
@@ -32,7 +37,7 @@ UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
 install: all
 	install -d $(LIBEXEC) $(SHARE)/rules $(PAMDIR) $(MAN) $(UNITDIR)
 	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(LIBEXEC)
-	install -m 644 $(B)/lib/pam_chaperone.so $(PAMDIR)
+	$(if $(wildcard packaging/pam/*.c),install -m 644 $(B)/lib/pam_chaperone.so $(PAMDIR))
 	cp -R rules/. $(SHARE)/rules
 	chmod -R u=rwX,go=rX $(SHARE)/rules
 	for page in docs/man/*.[1-8]; do \

@@ -93,6 +93,14 @@ on_skip(void *ctx, const char *member, const char *reason, uint64_t bytes)
 	s->skipped[s->nskips++] = bytes;
 }
 
+static void
+forget(void)
+{
+	for (size_t i = 0; i < SEEN_MAX; i++)
+		buf_done(&seen.texts[i]);
+	seen = (struct seen){0};
+}
+
 static int
 run(const struct buf *b, const struct extract_limits *lim)
 {
@@ -105,9 +113,8 @@ run(const struct buf *b, const struct extract_limits *lim)
 	struct content c = {.data = b->data, .len = b->len};
 	int refuse = seen.refuse;
 
-	for (size_t i = 0; i < SEEN_MAX; i++)
-		buf_done(&seen.texts[i]);
-	seen = (struct seen){.refuse = refuse};
+	forget();
+	seen.refuse = refuse;
 	return extract_bytes(
 	    x, c, lim != NULL ? lim : &standard, &sink, &examined, type);
 }
@@ -295,7 +302,7 @@ a_file_by_descriptor(void **state)
 
 	(void)state;
 	assert_int_equal(write(fd, TEXT, strlen(TEXT)), strlen(TEXT));
-	seen = (struct seen){0};
+	forget();
 	/* Its offset stands at the end, and is the user's: it stays there. */
 	assert_int_equal(extract_file(x, fd, &lim, &sink, &examined, type), 0);
 	saw("", TEXT);
@@ -623,7 +630,7 @@ a_long_file_is_cut_and_told(void **state)
 	(void)state;
 	assert_int_equal(
 	    write(fd, TEXT TEXT, 2 * strlen(TEXT)), 2 * strlen(TEXT));
-	seen = (struct seen){0};
+	forget();
 	lim.bytes_max = strlen(TEXT);
 	assert_int_equal(extract_file(x, fd, &lim, &sink, &examined, type), 0);
 	saw("", TEXT);
