@@ -160,11 +160,14 @@ ipc_recv(int sock, struct ipc_in *in)
 	    .msg_control = control.room,
 	    .msg_controllen = sizeof control.room};
 	ssize_t n;
-	int bad;
+	int bad, resets = 0;
 
+	/* A peer that ends with something unread resets the link; that is told
+	 * once, and before what it had sent. */
 	do
 		n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 &&
+	       (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	bad = take_fds(&msg, &in->fd);

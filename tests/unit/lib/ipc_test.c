@@ -100,6 +100,21 @@ test_full_queue(void **state UNUSED)
 	close(pair[1]);
 }
 
+static void
+test_last_words(void **state UNUSED)
+{
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	assert_int_equal(ipc_send(pair[1], 1, "unread", 6, -1), 0);
+	assert_int_equal(ipc_send(pair[0], 2, "last", 4, -1), 0);
+	close(pair[0]); /* with a message that it never read */
+	assert_int_equal(ipc_recv(pair[1], &in), 1);
+	assert_memory_equal(in.data, "last", 4);
+	assert_int_equal(ipc_recv(pair[1], &in), 0);
+	close(pair[1]);
+}
+
 int
 main(void)
 {
@@ -108,6 +123,7 @@ main(void)
 	    cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_foreign_frames),
 	    cmocka_unit_test(test_full_queue),
+	    cmocka_unit_test(test_last_words),
 	};
 
 	return cmocka_run_group_tests_name("lib/ipc", tests, NULL, NULL);
