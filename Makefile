@@ -159,6 +159,11 @@ $(B)/lib.a: $(call obj,$(LIB_SRC))
 	@rm -f $@
 	$(call say,AR,$@)ar rcs $@ $^
 
+# Every file compiles, also those of programs that are not linked yet.
+.PHONY: objects
+objects: $(call obj,$(filter-out packaging/%,$(wildcard lib/*.c agent/*.c \
+    agent/*/*.c collector/*.c collector/*/*.c cli/*.c)))
+
 define room_rule
 $(B)/$(1).a: $(call obj,$(call room_src,$(1)))
 	@mkdir -p $$(@D); rm -f $$@

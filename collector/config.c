@@ -267,7 +267,7 @@ config_read(const char *path, struct config *out, struct diag *why)
 void
 config_args(struct config_args *a, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc; i += 2) {
 		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
 
 		if (next != NULL && str_eq(argv[i], "--config")) {
@@ -280,6 +280,5 @@ config_args(struct config_args *a, int argc, char **argv)
 			    argv[i]);
 			exit(2);
 		}
-		i++;
 	}
 }

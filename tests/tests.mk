@@ -38,7 +38,7 @@ $(B)/support/%: $(B)/tests/support/%.o $(B)/lib.a
 	    $(call libs,gnutls $(LIB_LIBS))
 
 .PHONY: test-programs
-test-programs: all $(UNIT) $(REPLAY) $(SUPPORT)
+test-programs: all objects $(UNIT) $(REPLAY) $(SUPPORT)
 
 # As many jobs as there are processors, unless make was told.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
