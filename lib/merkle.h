@@ -35,10 +35,10 @@ int merkle_consistency(merkle_leaf_fn *leaf, void *ctx, uint64_t size1,
     size_t *n) MUST_CHECK;
 /* Verification after RFC 9162 sections 2.1.3.2 and 2.1.4.2: 0 or -EBADMSG. */
 int merkle_check_inclusion(const uint8_t leaf[SEAL_HASH], uint64_t index,
-    uint64_t size, const uint8_t (*proof)[SEAL_HASH], size_t n,
+    uint64_t size, uint8_t (*proof)[SEAL_HASH], size_t n,
     const uint8_t root[SEAL_HASH]) MUST_CHECK;
 int merkle_check_consistency(uint64_t size1, uint64_t size2,
-    const uint8_t (*proof)[SEAL_HASH], size_t n, const uint8_t root1[SEAL_HASH],
+    uint8_t (*proof)[SEAL_HASH], size_t n, const uint8_t root1[SEAL_HASH],
     const uint8_t root2[SEAL_HASH]) MUST_CHECK;
 
 #endif
