@@ -35,7 +35,7 @@ SUPPORT := $(patsubst tests/support/%.c,$(B)/support/%,$(filter-out \
 $(B)/support/%: $(B)/tests/support/%.o $(B)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(HARD) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
-	    $(call libs,gnutls $(LIB_LIBS))
+	    $(call libs,libmicrohttpd gnutls $(LIB_LIBS))
 
 .PHONY: test-programs
 test-programs: all objects $(UNIT) $(REPLAY) $(SUPPORT)
