@@ -30,7 +30,7 @@ endif
 # ---- the table ----------------------------------------------------------
 # NAME: objects of the hallway | rooms | libraries (pkg-config or -l)
 
-PROGRAMS := chaperone chaperone-inspect
+PROGRAMS := chaperone chaperone-inspect chaperone-ship
 
 chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c agent/roles.c
 chaperone_ROOMS   := agent/detect
@@ -88,7 +88,7 @@ ROOMS := agent/sense agent/who agent/extract agent/detect agent/record \
 agent/sense_LIBS   := libpcap
 agent/extract_LIBS := -lmagic zlib libarchive
 agent/detect_LIBS  := libpcre2-8 libhs
-agent/ship_LIBS    := libcurl libzstd
+agent/ship_LIBS    := libcurl libzstd libmicrohttpd gnutls
 collector/intake_LIBS := libmicrohttpd gnutls libzstd
 collector/store_LIBS  := libzstd
 collector/web_LIBS    := libmicrohttpd gnutls
