@@ -17,8 +17,9 @@ enum wire_type {
 			cli), str action (index report), str provider,
 			u64 from_us, u64 to_us (0 is open), str format (html
 			json csv) */
-	WIRE_ANSWER, /* u64 id, u32 status, str content_type, str error;
-			fd = a sealed memfd with the body, absent on error */
+	WIRE_ANSWER, /* u64 id, u32 status, str content_type, str error,
+			u8 flags (wire_flags); fd = a sealed memfd with the
+			body, absent on error */
 
 	/* Report and store. */
 	WIRE_RECORD, /* u64 id, draft (lib/entry.h) of a col.access entry */
@@ -64,6 +65,12 @@ enum wire_type {
 			u32 generation, u64 entries, u32 alarms */
 };
 
+/* What an answer says about the report in its body, beside its status. */
+enum wire_flags {
+	WIRE_COMPLETE = 1, /* the whole period was observed */
+	WIRE_KNOWN = 2, /* entries of that provider are held, of any time */
+};
+
 /* Bounds of texts in these messages, with the NUL. */
 enum wire_bounds {
 	WIRE_AGENT_MAX = 80,
@@ -72,6 +79,9 @@ enum wire_bounds {
 	WIRE_ERROR_MAX = 512,
 	WIRE_PUBLIC_KEY_MAX = 512,
 	WIRE_NOTE_MAX = 65536,
+	WIRE_USER_MAX = 128, /* who asks */
+	WIRE_PROVIDER_MAX = 256,
+	WIRE_WORD_MAX = 16, /* via, action, format */
 };
 
 #endif
