@@ -288,7 +288,7 @@ test_root_reads(void **state UNUSED)
 		assert_int_equal(
 		    ask(db, "SELECT count(*) FROM t"), turn == 0   ? 1
 						       : turn == 1 ? 3
-								   : 4);
+								   : 5);
 		check_owner("");
 		check_owner("-shm");
 		check_owner("-wal");
@@ -297,7 +297,7 @@ test_root_reads(void **state UNUSED)
 		assert_int_equal(
 		    ask(db, "SELECT count(*) FROM t"), turn == 0   ? 2
 						       : turn == 1 ? 4
-								   : 5);
+								   : 6);
 		db_close(db);
 		check_owner("-shm");
 		check_owner("-wal");
