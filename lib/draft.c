@@ -8,16 +8,15 @@
  *   (str name, u8 kind, kind 1: u64 value, kind 0: blob text).
  * Never: seals, salts, or looks at what a text says.
  */
-#include "lib/entry.h"
+#include "lib/draft.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "lib/entry.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
-
-#define SAFE_INTEGER ((INT64_C(1) << 53) - 1) /* RFC 8259 section 6 */
 
 #define WHO \
 	"provider", "person", "account", "grade", "why", "session", "key_fp", \
@@ -57,49 +56,55 @@ static const char *const ACCESS_FIELDS[] = {
     "user", "via", "action", "provider", "from", "to", "format", NULL};
 static const char *const ALARM_FIELDS[] = {"agent", "kind", "detail", NULL};
 
-static const struct {
-	const char *type;
-	const char *const *fields; /* NULL: any name */
-} TYPES[] = {
-    {"file", FILE_FIELDS},
-    {"finding", FINDING_FIELDS},
-    {"flow", FLOW_FIELDS},
-    {"transfer", TRANSFER_FIELDS},
-    {"session", SESSION_FIELDS},
-    {"skipped", SKIPPED_FIELDS},
-    {"cov.start", START_FIELDS},
-    {"cov.stop", STOP_FIELDS},
-    {"cov.beat", NULL},
-    {"cov.loss", LOSS_FIELDS},
-    {"cov.crash", CRASH_FIELDS},
-    {"cov.cfg", CFG_FIELDS},
-    {"col.start", VERSION_FIELDS},
-    {"col.stop", VERSION_FIELDS},
-    {"col.enrol", ENROL_FIELDS},
-    {"col.revoke", REVOKE_FIELDS},
-    {"col.access", ACCESS_FIELDS},
-    {"col.alarm", ALARM_FIELDS},
+static const struct draft_type TYPES[] = {
+    {"file", 2, false, FILE_FIELDS},
+    {"finding", 0, false, FINDING_FIELDS},
+    {"flow", 2, false, FLOW_FIELDS},
+    {"transfer", 1, false, TRANSFER_FIELDS},
+    {"session", 1, false, SESSION_FIELDS},
+    {"skipped", 2, false, SKIPPED_FIELDS},
+    {"cov.start", 1, true, START_FIELDS},
+    {"cov.stop", 1, true, STOP_FIELDS},
+    {"cov.beat", 1, true, NULL},
+    {"cov.loss", 0, true, LOSS_FIELDS},
+    {"cov.crash", 0, true, CRASH_FIELDS},
+    {"cov.cfg", 1, true, CFG_FIELDS},
+    {"col.start", 1, true, VERSION_FIELDS},
+    {"col.stop", 1, true, VERSION_FIELDS},
+    {"col.enrol", 1, true, ENROL_FIELDS},
+    {"col.revoke", 1, true, REVOKE_FIELDS},
+    {"col.access", 1, false, ACCESS_FIELDS},
+    {"col.alarm", 0, true, ALARM_FIELDS},
 };
 
-static int
-type_find(const char *type)
+const struct draft_type *
+draft_type(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(TYPES); i++)
-		if (str_eq(TYPES[i].type, type))
-			return (int)i;
-	return -EINVAL;
+		if (str_eq(TYPES[i].name, name))
+			return &TYPES[i];
+	return NULL;
+}
+
+bool
+draft_name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 0 && n < sizeof((struct field *)0)->name &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == n;
 }
 
 static bool
 field_fits(const char *type, const char *name)
 {
-	int i = type_find(type);
+	const struct draft_type *t = draft_type(type);
 
-	if (i < 0 || name[0] == '\0')
+	if (t == NULL || !draft_name_ok(name))
 		return false;
-	if (TYPES[i].fields == NULL)
+	if (t->fields == NULL)
 		return true;
-	for (const char *const *f = TYPES[i].fields; *f != NULL; f++)
+	for (const char *const *f = t->fields; *f != NULL; f++)
 		if (str_eq(*f, name))
 			return true;
 	return false;
@@ -109,7 +114,7 @@ void
 draft_init(struct draft *d, const char *type, struct stamp at)
 {
 	*d = (struct draft){.at = at};
-	must(type_find(type) >= 0);
+	must(draft_type(type) != NULL);
 	must(str_copy(d->type, sizeof d->type, type) == 0);
 }
 
@@ -164,7 +169,7 @@ draft_int(struct draft *d, const char *name, int64_t v)
 {
 	struct field *f;
 
-	if (v > SAFE_INTEGER || v < -SAFE_INTEGER) {
+	if (v > DRAFT_INT_MAX || v < -DRAFT_INT_MAX) {
 		if (d->err == 0)
 			d->err = -ERANGE;
 		return;
@@ -266,7 +271,7 @@ draft_decode(struct draft *out, struct cur *in)
 	at.boot_us = cur_u64(in);
 	at.wall_us = (int64_t)cur_u64(in);
 	n = cur_u16(in);
-	if (in->bad || type_find(type) < 0 || n > ENTRY_FIELDS_MAX)
+	if (in->bad || draft_type(type) == NULL || n > ENTRY_FIELDS_MAX)
 		return -EBADMSG;
 	draft_init(&d, type, at);
 	for (uint16_t i = 0; i < n && d.err == 0 && !in->bad; i++)

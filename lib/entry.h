@@ -20,6 +20,7 @@
 #include "lib/own.h"
 
 #define ENTRY_LEAF_MAX 65535
+#define ENTRY_DISCLOSURE_MAX 24576 /* of its base64url text */
 #define ENTRY_FIELDS_MAX 48
 #define ENTRY_TEXT_MAX 8192 /* of one field; longer is refused by draft_put */
 #define ENTRY_SEED_LEN 32
