@@ -9,6 +9,9 @@
  * cookies, no decoding; bounds on time and on the answer.
  * Never: reads a file, follows what an answer says, waits without bound.
  *
+ * A request that got no byte of an answer on a connection that was used before
+ * is repeated by libcurl itself. Every request of the protocol may be.
+ *
  * The name is resolved in a thread of libcurl's; ours goes on meanwhile, and
  * the end of the client does not wait for it.
  */
