@@ -117,6 +117,8 @@ struct capture_counters {
  * capture_open_live - TPACKET_V3, snaplen 262144, no immediate mode, 10 ms.
  * @syn_only: a second, immediate source of SYN segments, so that a flow's
  * owner can be asked before a short program has ended.
+ * An interface that is not there is no error: capture_index is 0, and nothing
+ * comes until capture_bind. -EPERM without CAP_NET_RAW.
  * capture_open_file - a pcap or pcapng stream from a descriptor, which is
  * taken. Both: -errno with a sentence.
  */
@@ -126,14 +128,41 @@ int capture_open_file(
     int fd, struct capture **out, struct diag *why) MUST_CHECK;
 void capture_close(struct capture *c);
 int capture_fd(const struct capture *c);
+/* capture_bind - from now on the interface of this index, 0: none. Needs no
+ * privilege, and works in the jail. 0 or -errno. */
+int capture_bind(struct capture *c, unsigned index) MUST_CHECK;
+unsigned capture_index(const struct capture *c);
 /*
  * capture_read - the next packet's IP bytes (link layer, VLAN and cooked
  * headers removed), borrowed until the next call. 1, 0 when none is there,
- * -ENODATA at the end of a file, -EBADMSG for a broken file.
+ * -ENODATA at the end of a file, -EBADMSG for a broken file, -EIO (live).
+ * Packets that are not IP are passed over. A file's boot_us is its wall_us.
  */
 int capture_read(
     struct capture *c, struct content *ip, struct stamp *at) MUST_CHECK;
-int capture_counters(struct capture *c, struct capture_counters *out);
+/* capture_error - why capture_read failed, in libpcap's words (borrowed). */
+const char *capture_error(const struct capture *c);
+int capture_counters(
+    struct capture *c, struct capture_counters *out) MUST_CHECK;
+
+/* ---- interfaces (interface.c) ---- */
+
+#define INTERFACE_NAME_MAX 16
+
+/* What is true of an interface now; all are told at the start. */
+struct interface_event {
+	char name[INTERFACE_NAME_MAX];
+	unsigned index;
+	bool gone, up;
+};
+
+struct interfaces;
+
+int interfaces_open(struct interfaces **out, struct diag *why) MUST_CHECK;
+void interfaces_close(struct interfaces *i);
+int interfaces_fd(const struct interfaces *i);
+/* interfaces_read - 1 and *e, 0 when none is there, -errno. */
+int interfaces_read(struct interfaces *i, struct interface_event *e) MUST_CHECK;
 
 /* ---- reassembly (stream.c) ---- */
 
@@ -169,8 +198,25 @@ void streams_free(struct streams *s);
 /* streams_packet - one IP packet; hostile. Never fails: what it cannot use is
  * told to loss(). */
 void streams_packet(struct streams *s, struct content ip, struct stamp at);
+/* streams_early - a SYN of the early source: opens its flow if none is there.
+ * The packet comes again by streams_packet. */
+void streams_early(struct streams *s, struct content ip, struct stamp at);
 /* streams_tick - closes idle flows; streams_flush - closes all. */
 void streams_tick(struct streams *s, struct stamp now);
 void streams_flush(struct streams *s, struct stamp now);
+
+struct stream_counters {
+	uint64_t packets;
+	uint64_t malformed; /* each told to loss() */
+	uint64_t other; /* neither TCP nor UDP */
+	uint64_t flows; /* since start */
+	uint64_t open; /* now */
+	uint64_t payload; /* bytes handed over */
+	uint64_t gap_bytes;
+	uint64_t conflicts; /* overlaps that differ */
+	uint64_t refused; /* segments out of order without room */
+};
+
+const struct stream_counters *streams_counters(const struct streams *s);
 
 #endif
