@@ -15,7 +15,7 @@
  *   count times:
  *     blob leaf        1..ENTRY_LEAF_MAX bytes
  *     u16  n           0..ENTRY_FIELDS_MAX
- *     n times: blob disclosure, 1..DISCLOSURE_MAX bytes
+ *     n times: blob disclosure, 1..ENTRY_DISCLOSURE_MAX bytes
  *   blob note          1..NOTE_MAX bytes
  *
  * Another format has another magic; these four bytes never mean another one.
@@ -31,8 +31,6 @@
 
 #define MAGIC "CHB1"
 #define MAGIC_LEN 4
-/* Above a field of ENTRY_TEXT_MAX bytes with all of JSON's escapes, as base64. */
-#define DISCLOSURE_MAX 131072
 #define LEVEL 3
 
 void
@@ -90,7 +88,7 @@ parse_entry(struct cur *c, struct batch_entry *e, struct diag *why)
 		struct disclosure *d = &e->disclosures[e->ndisclosures];
 		const uint8_t *text = cur_blob(c, &d->len);
 
-		if (c->bad || d->len == 0 || d->len > DISCLOSURE_MAX)
+		if (c->bad || d->len == 0 || d->len > ENTRY_DISCLOSURE_MAX)
 			return bad(
 			    why, "a disclosure is cut off, empty or too long");
 		d->text = (char *)(uintptr_t)text;

@@ -5,11 +5,14 @@
  * store each keep one.
  *
  * The schema stands at the head of ledger.c. After a failed fsync a ledger is
- * dead: every call returns -EIO, and the caller opens a new generation.
+ * dead: every call that writes returns -EIO, and the caller opens a new
+ * generation with ledger_renew. Generation 0 is the file PATH, generation N the
+ * file PATH.N; the one with the greatest number is the log's present one.
  */
 #ifndef LIB_LEDGER_H
 #define LIB_LEDGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/buf.h"
@@ -26,8 +29,8 @@ typedef int ledger_sign_fn(
     void *ctx, const void *body, size_t len, struct buf *note);
 
 /*
- * ledger_open - opens or creates the log in the file @path.
- * @origin: the log's name in checkpoints; refused if the file has another.
+ * ledger_open - opens the newest generation, or creates the log, at @path.
+ * @origin: the log's name in checkpoints; -EINVAL if the file has another.
  * On open the tree is checked against the last checkpoint; a mismatch is
  * -EBADMSG and nothing is changed.
  */
@@ -36,7 +39,38 @@ int ledger_open(const char *path, const char *origin, struct ledger **out,
 /* ledger_open_read - read-only, for events, status and verify. */
 int ledger_open_read(
     const char *path, struct ledger **out, struct diag *why) MUST_CHECK;
+/* ledger_open_gen - the same for one generation; -ENOENT if there is none. */
+int ledger_open_gen(const char *path, uint32_t gen, struct ledger **out,
+    struct diag *why) MUST_CHECK;
+/*
+ * ledger_renew - begins the generation behind the newest one.
+ * @dead: the ledger of the newest one, or NULL if it could not be opened. The
+ * numbers of its writers go on in the new one. What it holds and its last
+ * checkpoint does not cover gets one now, by @sign (see ledger_past).
+ * @out: the new ledger; @dead stays the caller's to close.
+ * Returns 0 or negative errno; then nothing began.
+ */
+int ledger_renew(const char *path, const char *origin,
+    const struct ledger *dead, ledger_sign_fn *sign, void *ctx,
+    struct ledger **out, struct diag *why) MUST_CHECK;
 void ledger_close(struct ledger *l);
+void ledger_closep(struct ledger **l);
+
+/* A generation that has ended, as the present one knows it. */
+struct ledger_past {
+	uint64_t size; /* entries that it holds */
+	uint64_t receipted; /* of them */
+	uint8_t root[SEAL_HASH];
+};
+
+/* ledger_past - @note: empty, or the checkpoint of its end, where the file of
+ * that generation does not hold it. 0, or -ENOENT if the ledger does not know
+ * that generation. */
+int ledger_past(struct ledger *l, uint32_t gen, struct ledger_past *out,
+    struct buf *note) MUST_CHECK;
+/* ledger_past_receipt - keeps a cosigned note of an ended generation. */
+int ledger_past_receipt(struct ledger *l, uint32_t gen, uint64_t size,
+    const void *note, size_t len, int64_t wall_us) MUST_CHECK;
 
 uint64_t ledger_size(const struct ledger *l);
 uint32_t ledger_gen(const struct ledger *l);
@@ -59,7 +93,14 @@ void ledger_rollback(struct ledger *l);
 int ledger_last(struct ledger *l, const char *source, uint64_t epoch,
     uint64_t *number) MUST_CHECK;
 
-/* ledger_checkpoint - signs and keeps a checkpoint of the committed size. */
+/* ledger_unsigned - entries behind the last checkpoint, those of the open group
+ * too, and their bytes in a batch. */
+uint64_t ledger_unsigned(const struct ledger *l, size_t *bytes);
+/* ledger_dead - true after a write that failed for good. */
+bool ledger_dead(const struct ledger *l);
+
+/* ledger_checkpoint - signs and keeps a checkpoint of the committed size; 0 too
+ * if there is one already, or no entry. */
 int ledger_checkpoint(struct ledger *l, ledger_sign_fn *sign, void *ctx,
     struct diag *why) MUST_CHECK;
 /*
@@ -68,6 +109,9 @@ int ledger_checkpoint(struct ledger *l, ledger_sign_fn *sign, void *ctx,
  */
 int ledger_note(struct ledger *l, uint64_t above, uint64_t most,
     struct buf *note, uint64_t *size) MUST_CHECK;
+/* ledger_root - the root that the checkpoint of @size has; -ENOENT if none. */
+int ledger_root(
+    struct ledger *l, uint64_t size, uint8_t out[SEAL_HASH]) MUST_CHECK;
 /* ledger_receipt - keeps a cosigned note of @size; ledger_receipted - the
  * greatest size with a receipt and when it came, -ENOENT if none. */
 int ledger_receipt(struct ledger *l, uint64_t size, const void *note,
