@@ -305,8 +305,10 @@ static const int LINKS[] = {SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(shutdown),
     END};
 
-/* Files and databases; where they may lie, Landlock and the owner say. */
-static const int FILES[] = {SCMP_SYS(access), SCMP_SYS(chdir), SCMP_SYS(chmod),
+/* Files and databases; where they may lie, Landlock and the owner say. The clock
+ * is only read: setting it takes a capability. */
+static const int FILES[] = {SCMP_SYS(access), SCMP_SYS(adjtimex),
+    SCMP_SYS(clock_adjtime), SCMP_SYS(chdir), SCMP_SYS(chmod),
     SCMP_SYS(chown), SCMP_SYS(copy_file_range), SCMP_SYS(creat),
     SCMP_SYS(eventfd2), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
     SCMP_SYS(fadvise64), SCMP_SYS(fallocate), SCMP_SYS(fchmod),
