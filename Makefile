@@ -30,10 +30,10 @@ endif
 # ---- the table ----------------------------------------------------------
 # NAME: objects of the hallway | rooms | libraries (pkg-config or -l)
 
-PROGRAMS := chaperone chaperone-inspect chaperone-ship
+PROGRAMS := chaperone chaperone-inspect chaperone-ship chaperone-collector chaperone-front chaperone-sign
 
-chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c agent/roles.c
-chaperone_ROOMS   := agent/detect
+chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c cli/host.c cli/control.c cli/enrol.c cli/token.c cli/agents.c agent/roles.c agent/config.c
+chaperone_ROOMS   := agent/detect agent/ship
 chaperone_LIBS    := libpcre2-8 libhs yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 
 chaperone-agent_MAIN  := agent/main.c agent/active.c agent/roles.c agent/config.c agent/outbox.c

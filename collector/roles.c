@@ -15,13 +15,15 @@
 #include "lib/own.h"
 
 const struct role COLLECTOR_ROLES[] = {
-    /* Faces the network; holds no key but TLS's. */
+    /* Faces the network; holds no key but TLS's. Its listeners stand and its
+     * files are read before the jail: then it opens and connects nothing. */
     {.id = ROLE_FRONT,
 	.name = "front",
 	.program = "chaperone-front",
 	.user = "chaperone-front",
 	.uid = 64914,
-	.filter = JAIL_FILTER_NONE,
+	.filter = JAIL_FILTER_FRONT,
+	.landlock = true,
 	.early = true,
 	.dir = "front"},
     /* Reads the database; every read of people's data is recorded first. */

@@ -221,7 +221,7 @@ on_sign(struct cur *in)
 	a.count /= SEAL_HASH;
 	buf_init(&note, NOTE_MAX);
 	if (len > 0) {
-		r = checkpoint_parse((const char *)body, len, &c, NULL);
+		r = checkpoint_parse_body((const char *)body, len, &c, NULL);
 		if (r == 0 && (!str_eq(c.origin, self.log_vkey.name) ||
 				  c.size != a.first + a.count))
 			r = -EBADMSG;

@@ -201,7 +201,7 @@ sign_checkpoint(
 	struct checkpoint c;
 	uint64_t first = 0, held = 0;
 	OWN(buf_done) struct buf last = {0};
-	int r = checkpoint_parse(body, len, &c, NULL);
+	int r = checkpoint_parse_body(body, len, &c, NULL);
 
 	if (r != 0)
 		return r;

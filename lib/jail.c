@@ -332,6 +332,11 @@ static const int NET[] = {SCMP_SYS(bind), SCMP_SYS(connect),
     SCMP_SYS(sendmmsg), SCMP_SYS(setsockopt), SCMP_SYS(socket),
     SCMP_SYS(socketpair), SCMP_SYS(ioctl), SCMP_SYS(sendfile), END};
 
+/* A server on listeners that it has: accepts, keeps bodies in memory. */
+static const int SERVE[] = {SCMP_SYS(accept4), SCMP_SYS(ftruncate),
+    SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(memfd_create),
+    SCMP_SYS(setsockopt), END};
+
 /* What the sanitizers' runtimes call to report. */
 static const int SANITIZERS[] = {SCMP_SYS(getcwd), SCMP_SYS(open),
     SCMP_SYS(openat), SCMP_SYS(prctl), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
@@ -371,6 +376,7 @@ static const struct filter FILTERS[] = {
 	.exec_memory = true,
 	.threads = true},
     [JAIL_FILTER_SIGN] = {.sets = {BASE, LINKS, FILES}},
+    [JAIL_FILTER_FRONT] = {.sets = {BASE, LINKS, SERVE}},
 };
 
 static int

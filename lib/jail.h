@@ -23,6 +23,8 @@ enum jail_filter {
 	JAIL_FILTER_RECORD, /* files below its directory; no socket */
 	JAIL_FILTER_SHIP, /* sockets, files below its directory */
 	JAIL_FILTER_SIGN, /* as record */
+	JAIL_FILTER_FRONT, /* the listeners it has, memory; no open, no socket,
+			      no connect, no fork, no exec */
 };
 
 struct jail {

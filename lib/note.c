@@ -250,16 +250,15 @@ parse_root(const char *s, size_t len, uint8_t out[SEAL_HASH])
 }
 
 int
-checkpoint_parse(
-    const char *note, size_t len, struct checkpoint *out, struct diag *why)
+checkpoint_parse_body(
+    const char *body, size_t len, struct checkpoint *out, struct diag *why)
 {
 	struct checkpoint c = {0};
-	const char *at = note, *end, *line;
+	const char *at = body, *end = body + len, *line;
 	size_t n = 0;
 
-	if (note_body_len(note, len, &n) != 0)
-		return diag_set(why, -EBADMSG, "not a signed note");
-	end = note + n;
+	if (len == 0 || len > NOTE_MAX || !text_ok(body, len))
+		return diag_set(why, -EBADMSG, "not a checkpoint");
 	line = next_line(&at, end, &n);
 	if (line == NULL || n == 0 ||
 	    str_copy_len(c.origin, sizeof c.origin, line, n) != 0)
@@ -278,6 +277,17 @@ checkpoint_parse(
 	}
 	*out = c;
 	return 0;
+}
+
+int
+checkpoint_parse(
+    const char *note, size_t len, struct checkpoint *out, struct diag *why)
+{
+	size_t n = 0;
+
+	if (note_body_len(note, len, &n) != 0)
+		return diag_set(why, -EBADMSG, "not a signed note");
+	return checkpoint_parse_body(note, n, out, why);
 }
 
 /* ---- signing ---- */

@@ -47,6 +47,10 @@ void checkpoint_print(const struct checkpoint *c, struct buf *out);
 int checkpoint_parse(const char *note, size_t len, struct checkpoint *out,
     struct diag *why) MUST_CHECK;
 
+/* checkpoint_parse_body - the same for the lines alone, before the signing. */
+int checkpoint_parse_body(const char *body, size_t len, struct checkpoint *out,
+    struct diag *why) MUST_CHECK;
+
 /* note_sign - @out becomes @body, an empty line, and one signature line. */
 int note_sign(const void *body, size_t len, const struct vkey *v,
     const struct seal_key *k, struct buf *out) MUST_CHECK;
