@@ -337,6 +337,9 @@ static const int SERVE[] = {SCMP_SYS(accept4), SCMP_SYS(ftruncate),
     SCMP_SYS(getpeername), SCMP_SYS(getsockname), SCMP_SYS(memfd_create),
     SCMP_SYS(setsockopt), END};
 
+/* Packet sockets are bound anew when their interface comes back. */
+static const int PACKETS[] = {SCMP_SYS(bind), END};
+
 /* What the sanitizers' runtimes call to report. */
 static const int SANITIZERS[] = {SCMP_SYS(getcwd), SCMP_SYS(open),
     SCMP_SYS(openat), SCMP_SYS(prctl), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
@@ -370,7 +373,7 @@ struct filter {
 
 static const struct filter FILTERS[] = {
     [JAIL_FILTER_INSPECT] = {.sets = {BASE, LINKS}},
-    [JAIL_FILTER_CAPTURE] = {.sets = {BASE, LINKS}},
+    [JAIL_FILTER_CAPTURE] = {.sets = {BASE, LINKS, PACKETS}},
     [JAIL_FILTER_RECORD] = {.sets = {BASE, LINKS, FILES}},
     [JAIL_FILTER_SHIP] = {.sets = {BASE, LINKS, FILES, NET},
 	.exec_memory = true,
