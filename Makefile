@@ -32,7 +32,7 @@ endif
 
 PROGRAMS := chaperone chaperone-inspect chaperone-ship chaperone-collector chaperone-front chaperone-sign
 
-chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c cli/host.c cli/control.c cli/enrol.c cli/token.c cli/agents.c agent/roles.c agent/config.c
+chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c cli/host.c cli/status.c cli/events.c cli/control.c cli/enrol.c cli/token.c cli/agents.c agent/roles.c agent/config.c
 chaperone_ROOMS   := agent/detect agent/ship
 chaperone_LIBS    := libpcre2-8 libhs yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 

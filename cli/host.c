@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/file.h>
 
 #include "agent/config.h"
+#include "cli/cli.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
@@ -24,7 +26,10 @@ host_state(const char *config, const char *state, char *out, size_t size,
 	int r;
 
 	if (state != NULL)
-		return str_copy(out, size, state);
+		return str_copy(out, size, state) != 0
+			   ? diag_set(why, -ENAMETOOLONG,
+				 "the directory's name is too long")
+			   : 0;
 	if (config == NULL && access(HOST_CONFIG, F_OK) != 0)
 		return str_copy(out, size, HOST_STATE);
 	r = config_read(config != NULL ? config : HOST_CONFIG, &c, why);
@@ -61,15 +66,57 @@ host_log(const char *state, char *out, size_t size)
 	return str_format(out, size, "%s/record/log.db", state);
 }
 
+uint32_t
+host_gens(const char *path)
+{
+	char name[4096];
+	uint32_t n = 0;
+
+	if (access(path, F_OK) != 0)
+		return 0;
+	do
+		n++;
+	while (str_format(name, sizeof name, "%s.%u", path, n) == 0 &&
+	       access(name, F_OK) == 0);
+	return n;
+}
+
+int
+host_log_failed(
+    const char *command, const char *path, int err, const struct diag *why)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ENOTDIR:
+		return cli_error(command, CLI_CONFIG,
+		    "%s: there is no log; has the agent ever run?", path);
+	case -EACCES:
+	case -EPERM:
+		return cli_error(command, CLI_DENIED,
+		    "%s: the log is closed to others; it needs root", path);
+	case -EBADMSG:
+		return cli_error(command, CLI_VERIFY, "%s", why->text);
+	default:
+		return cli_error(command, CLI_CONFIG, "%s", why->text);
+	}
+}
+
 int
 host_entry(struct ledger *l, uint64_t seq, struct facts *out, struct diag *why)
 {
 	struct entry e = {0};
+	char place[40];
 	int r = ledger_read(l, seq, &e);
 
 	if (r == 0)
 		r = entry_open(e.leaf.data, e.leaf.len, e.disclosures,
 		    e.ndisclosures, out, why);
+	else if (r != -ENOENT)
+		(void)diag_set(
+		    why, r, "it is missing, or not what the tree holds");
 	entry_done(&e);
+	must(str_format(place, sizeof place, "entry %" PRIu64, seq) == 0);
+	if (r != 0)
+		diag_prefix(why, place);
 	return r;
 }

@@ -28,6 +28,12 @@ int host_state(const char *config, const char *state, char *out, size_t size,
 pid_t host_pid(const char *state);
 /* host_log - the path of the log's database below a state. */
 int host_log(const char *state, char *out, size_t size) MUST_CHECK;
+/* host_gens - one more than the newest generation of the log; 0 if none is
+ * there or readable. */
+uint32_t host_gens(const char *path);
+/* host_log_failed - says why the log could not be read; the exit code. */
+int host_log_failed(
+    const char *command, const char *path, int err, const struct diag *why);
 /* host_entry - one entry of the log, opened; -ENOENT behind the end. */
 int host_entry(struct ledger *l, uint64_t seq, struct facts *out,
     struct diag *why) MUST_CHECK;

@@ -318,22 +318,17 @@ run(int argc, char **argv)
 	r = host_state(config, state, dir, sizeof dir, &why);
 	if (r != 0)
 		return cli_error("status", CLI_CONFIG, "%s", why.text);
-	if (geteuid() != 0)
-		return cli_error("status", CLI_DENIED,
-		    "the log is closed to others; it needs root");
 	h.pid = host_pid(dir);
 	must(host_log(dir, path, sizeof path) == 0);
-	if (access(path, F_OK) != 0)
-		return cli_error("status", CLI_CONFIG,
-		    "%s: there is no log; has the agent ever run?", path);
-	r = ledger_open_read(path, &l, &why);
-	if (r == 0) {
-		r = look(&h, l, &why);
-		ledger_close(l);
-	}
+	r = access(path, F_OK) != 0 ? -errno : 0;
+	if (r == 0)
+		r = ledger_open_read(path, &l, &why);
 	if (r != 0)
-		return cli_error("status",
-		    r == -EBADMSG ? CLI_VERIFY : CLI_CONFIG, "%s", why.text);
+		return host_log_failed("status", path, r, &why);
+	r = look(&h, l, &why);
+	ledger_close(l);
+	if (r != 0)
+		return host_log_failed("status", path, r, &why);
 	if (json)
 		print_json(&h, now);
 	else
