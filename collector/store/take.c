@@ -163,7 +163,8 @@ hash_leaves(struct work *w)
 	return buf_error(&w->hashes);
 }
 
-/* 0, or -EBADMSG for disclosures that do not fit; unreadable leaves pass. */
+/* 0, or -EBADMSG for disclosures, or a generation, that do not fit; unreadable
+ * leaves pass. */
 static int
 open_entries(struct work *w, struct diag *why)
 {
@@ -181,8 +182,12 @@ open_entries(struct work *w, struct diag *why)
 			*f = (struct facts){0};
 			return r;
 		}
-		w->s->readable[i] =
-		    r == 0 && f->seq == w->b.first + i && f->gen == w->b.gen;
+		/* The batch's head is not signed; the leaves are. */
+		if (r == 0 && f->gen != w->b.gen)
+			return diag_set(why, -EBADMSG,
+			    "an entry is of generation %u, the batch of %u",
+			    f->gen, w->b.gen);
+		w->s->readable[i] = r == 0 && f->seq == w->b.first + i;
 	}
 	return 0;
 }
