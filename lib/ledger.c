@@ -1096,8 +1096,8 @@ put_past(
  * cannot be opened hands on nothing, and its writers begin anew.
  */
 static int
-inherit(struct ledger *to, const char *path, uint32_t gen,
-    const struct ledger *dead, ledger_sign_fn *sign, void *ctx)
+inherit(struct ledger *to, const char *path, uint32_t gen, ledger_sign_fn *sign,
+    void *ctx)
 {
 	OWN(ledger_closep) struct ledger *from = NULL;
 	char file[PATH_MAX];
@@ -1108,8 +1108,7 @@ inherit(struct ledger *to, const char *path, uint32_t gen,
 	    open_file(file, DB_READ_ONLY, to->origin, &from, NULL) != 0)
 		return r;
 	/* The same look that a writer takes at what it opens. */
-	if (read_signed(from, &m) != 0 || check_tail(from, &m) != 0 ||
-	    (dead != NULL && dead->kept.size != from->kept.size))
+	if (read_signed(from, &m) != 0 || check_tail(from, &m) != 0)
 		return 0;
 	r = copy_writers(to, from);
 	if (r == 0)
@@ -1148,8 +1147,7 @@ publish(const char *from, const char *to)
 /* A whole generation under a name of its own, closed. */
 static int
 make_gen(const char *file, const char *path, uint32_t gen, const char *origin,
-    const struct ledger *dead, ledger_sign_fn *sign, void *ctx,
-    struct diag *why)
+    ledger_sign_fn *sign, void *ctx, struct diag *why)
 {
 	OWN(ledger_closep) struct ledger *l = calloc(1, sizeof *l);
 	int r;
@@ -1165,7 +1163,7 @@ make_gen(const char *file, const char *path, uint32_t gen, const char *origin,
 		return r;
 	r = make_tables(l, origin, gen, why);
 	if (r == 0)
-		r = inherit(l, path, gen - 1, dead, sign, ctx);
+		r = inherit(l, path, gen - 1, sign, ctx);
 	if (r == 0)
 		r = db_commit(l->db);
 	if (r != 0)
@@ -1174,8 +1172,8 @@ make_gen(const char *file, const char *path, uint32_t gen, const char *origin,
 }
 
 int
-ledger_renew(const char *path, const char *origin, const struct ledger *dead,
-    ledger_sign_fn *sign, void *ctx, struct ledger **out, struct diag *why)
+ledger_renew(const char *path, const char *origin, ledger_sign_fn *sign,
+    void *ctx, struct ledger **out, struct diag *why)
 {
 	char file[PATH_MAX], fresh[PATH_MAX];
 	uint32_t gen;
@@ -1192,7 +1190,7 @@ ledger_renew(const char *path, const char *origin, const struct ledger *dead,
 	    str_format(fresh, sizeof fresh, "%s.new", file) != 0)
 		return diag_set(why, -ENAMETOOLONG, "%s: is too long", path);
 	remove_all(fresh);
-	r = make_gen(fresh, path, gen, origin, dead, sign, ctx, why);
+	r = make_gen(fresh, path, gen, origin, sign, ctx, why);
 	if (r == 0)
 		r = publish(fresh, file);
 	if (r != 0) {

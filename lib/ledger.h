@@ -43,16 +43,14 @@ int ledger_open_read(
 int ledger_open_gen(const char *path, uint32_t gen, struct ledger **out,
     struct diag *why) MUST_CHECK;
 /*
- * ledger_renew - begins the generation behind the newest one.
- * @dead: the ledger of the newest one, or NULL if it could not be opened. The
- * numbers of its writers go on in the new one. What it holds and its last
- * checkpoint does not cover gets one now, by @sign (see ledger_past).
- * @out: the new ledger; @dead stays the caller's to close.
+ * ledger_renew - begins the generation behind the newest one, which may still
+ * be open, and dead. The numbers of its writers go on in the new one. What it
+ * holds and its last checkpoint does not cover gets one now, by @sign (see
+ * ledger_past). Where it cannot be read the new one knows nothing of it.
  * Returns 0 or negative errno; then nothing began.
  */
-int ledger_renew(const char *path, const char *origin,
-    const struct ledger *dead, ledger_sign_fn *sign, void *ctx,
-    struct ledger **out, struct diag *why) MUST_CHECK;
+int ledger_renew(const char *path, const char *origin, ledger_sign_fn *sign,
+    void *ctx, struct ledger **out, struct diag *why) MUST_CHECK;
 void ledger_close(struct ledger *l);
 void ledger_closep(struct ledger **l);
 

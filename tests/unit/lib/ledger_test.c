@@ -417,8 +417,7 @@ test_renew(void **state UNUSED)
 	/* An open group is of nobody. */
 	assert_int_equal(ledger_begin(old), 0);
 	assert_int_equal(append(old, "watch", 13, &seq), 0);
-	assert_int_equal(
-	    ledger_renew(path, NAME, old, sign, NULL, &l, NULL), 0);
+	assert_int_equal(ledger_renew(path, NAME, sign, NULL, &l, NULL), 0);
 	assert_int_equal(ledger_gen(l), 1);
 	assert_int_equal(ledger_size(l), 0);
 	assert_int_equal(ledger_past(l, 1, &past, &note), -ENOENT);
@@ -449,8 +448,7 @@ test_renew(void **state UNUSED)
 	ledger_close(OWN_TAKE(&r));
 	assert_int_equal(ledger_open_gen(path, 2, &r, NULL), -ENOENT);
 	/* A third one knows both. */
-	assert_int_equal(
-	    ledger_renew(path, NAME, l, sign, NULL, &third, NULL), 0);
+	assert_int_equal(ledger_renew(path, NAME, sign, NULL, &third, NULL), 0);
 	buf_reset(&note);
 	assert_int_equal(ledger_past(third, 0, &past, &note), 0);
 	assert_int_equal(past.size, 12);
@@ -481,8 +479,7 @@ test_renew_damaged(void **state UNUSED)
 	ledger_close(OWN_TAKE(&l));
 	sql("DELETE FROM entry WHERE seq=1");
 	assert_int_equal(ledger_open(path, NAME, &l, NULL), -EBADMSG);
-	assert_int_equal(
-	    ledger_renew(path, NAME, NULL, sign, NULL, &l, NULL), 0);
+	assert_int_equal(ledger_renew(path, NAME, sign, NULL, &l, NULL), 0);
 	assert_int_equal(ledger_gen(l), 1);
 	assert_int_equal(ledger_past(l, 0, &past, &note), -ENOENT);
 	append_all(l, 1, 3);
@@ -504,8 +501,7 @@ test_renew_crashed(void **state UNUSED)
 	ledger_close(OWN_TAKE(&l));
 	l = open_log();
 	assert_int_equal(ledger_gen(l), 0);
-	assert_int_equal(
-	    ledger_renew(path, NAME, l, sign, NULL, &next, NULL), 0);
+	assert_int_equal(ledger_renew(path, NAME, sign, NULL, &next, NULL), 0);
 	assert_int_equal(access(name, F_OK), -1);
 	assert_int_equal(ledger_gen(next), 1);
 }
@@ -519,7 +515,7 @@ test_renew_unsigned(void **state UNUSED)
 
 	append_all(l, 1, 3);
 	assert_int_equal(
-	    ledger_renew(path, NAME, l, refuse, NULL, &next, NULL), -EAGAIN);
+	    ledger_renew(path, NAME, refuse, NULL, &next, NULL), -EAGAIN);
 	assert_null(next);
 	ledger_close(OWN_TAKE(&l));
 	l = open_log();
