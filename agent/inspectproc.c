@@ -70,6 +70,7 @@ struct flow {
 	struct body *bodies;
 	struct body text[2];
 	uint64_t examined[2];
+	uint64_t at[2]; /* offset of the next byte of the direction */
 	bool begun[2]; /* payload of the direction was seen */
 	bool sealed[2]; /* it is encrypted */
 };
@@ -689,14 +690,36 @@ sealed(struct content c)
 	       (c.len >= 4 && memcmp(c.data, "SSH-", 4) == 0);
 }
 
+/* Bytes that are missing, up to an offset. */
 static int
-flow_data(struct flow *f, enum direction d, struct content c)
+flow_gap(struct flow *f, enum direction d, uint64_t to)
 {
-	if (!f->begun[d])
-		f->sealed[d] = sealed(c);
-	f->begun[d] = true;
-	if (f->sealed[d])
+	uint64_t bytes = to > f->at[d] ? to - f->at[d] : 0;
+
+	if (bytes == 0)
 		return 0;
+	f->at[d] = to;
+	f->begun[d] = true; /* how it began is not known any more */
+	return f->sealed[d] ? 0 : web_gap(f->web, d, bytes);
+}
+
+/* Capture leaves out what we did not take in time: the offset tells. */
+static int
+flow_data(struct flow *f, enum direction d, uint64_t offset, struct content c)
+{
+	int r;
+
+	if (offset < f->at[d] || c.len > UINT64_MAX - offset)
+		return -EBADMSG;
+	if (c.len == 0)
+		return 0;
+	if (!f->begun[d] && offset == 0)
+		f->sealed[d] = sealed(c);
+	r = flow_gap(f, d, offset);
+	f->begun[d] = true;
+	f->at[d] = offset + c.len;
+	if (r != 0 || f->sealed[d])
+		return r;
 	f->examined[d] += c.len;
 	return web_feed(f->web, d, c);
 }
@@ -713,12 +736,15 @@ tell_examined(struct inspect *i, uint64_t flow, const uint64_t examined[2])
 	tell(i, MESSAGE_EXAMINED, &m);
 }
 
+/* @total: how many bytes there were each way. */
 static void
-flow_close(struct inspect *i, struct flow **p)
+flow_close(struct inspect *i, struct flow **p, const uint64_t total[2])
 {
 	struct flow *f = *p;
 
-	if (web_close(f->web) != 0)
+	if (flow_gap(f, TO_SERVER, total[TO_SERVER]) != 0 ||
+	    flow_gap(f, TO_CLIENT, total[TO_CLIENT]) != 0 ||
+	    web_close(f->web) != 0)
 		tell_loss(i, "a flow could not be closed", 1, 0);
 	finish_text(i, f, TO_SERVER);
 	finish_text(i, f, TO_CLIENT);
@@ -726,35 +752,46 @@ flow_close(struct inspect *i, struct flow **p)
 	flow_free(i, p);
 }
 
+static int
+take_close(struct inspect *i, struct flow **p, struct cur *c)
+{
+	uint64_t total[2] = {cur_u64(c), 0};
+	char how[64];
+
+	total[TO_CLIENT] = cur_u64(c);
+	(void)cur_u64(c); /* gap bytes */
+	(void)cur_u64(c); /* when */
+	cur_str(c, how, sizeof how);
+	if (cur_end(c) != 0)
+		return -EBADMSG;
+	flow_close(i, p, total);
+	return 0;
+}
+
 /* A message about an open flow: data, gap, close. */
 static int
 take_flow(struct inspect *i, uint32_t type, struct flow **p, struct cur *c)
 {
-	uint8_t d = type == MESSAGE_FLOW_CLOSE ? 0 : cur_u8(c);
 	struct content data = {0};
-	uint64_t bytes;
+	uint64_t offset, bytes;
+	uint8_t d;
 
+	if (type == MESSAGE_FLOW_CLOSE)
+		return take_close(i, p, c);
+	d = cur_u8(c);
+	offset = cur_u64(c);
 	if (d > TO_CLIENT)
 		return -EBADMSG;
 	if (type == MESSAGE_FLOW_DATA) {
-		(void)cur_u64(c);
 		data.data = cur_blob(c, &data.len);
 		if (cur_end(c) != 0)
 			return -EBADMSG;
-		return data.len > 0 ? flow_data(*p, (enum direction)d, data)
-				    : 0;
+		return flow_data(*p, (enum direction)d, offset, data);
 	}
-	if (type == MESSAGE_FLOW_GAP) {
-		(void)cur_u64(c);
-		bytes = cur_u64(c);
-		if (cur_end(c) != 0)
-			return -EBADMSG;
-		return (*p)->sealed[d]
-			   ? 0
-			   : web_gap((*p)->web, (enum direction)d, bytes);
-	}
-	flow_close(i, p);
-	return 0;
+	bytes = cur_u64(c);
+	if (cur_end(c) != 0 || bytes > UINT64_MAX - offset)
+		return -EBADMSG;
+	return flow_gap(*p, (enum direction)d, offset + bytes);
 }
 
 /* The end of the file that capture reads: every flow is answered. */
@@ -766,7 +803,7 @@ take_end(struct inspect *i)
 	buf_init(&m, 64);
 	for (size_t k = 0; k < BUCKETS; k++)
 		while (i->flows[k] != NULL)
-			flow_close(i, &i->flows[k]);
+			flow_close(i, &i->flows[k], i->flows[k]->at);
 	tell(i, MESSAGE_END, &m);
 }
 

@@ -78,16 +78,20 @@ struct hub {
 
 static size_t
 arguments(const struct hub *h, const struct child *c, const char **argv,
-    const char *path, char index[16])
+    const char *path, char numbers[2][16])
 {
 	size_t n = 0;
 
-	(void)snprintf(index, 16, "%u", c->index);
+	(void)snprintf(numbers[0], 16, "%u", c->index);
+	(void)snprintf(numbers[1], 16, "%u", h->options.inspectors);
 	argv[n++] = path;
 	argv[n++] = "--index";
-	argv[n++] = index;
-	if (c->role == ROLE_CAPTURE)
+	argv[n++] = numbers[0];
+	if (c->role == ROLE_CAPTURE) {
 		argv[n++] = "--file";
+		argv[n++] = "--inspectors";
+		argv[n++] = numbers[1];
+	}
 	for (size_t i = 0; c->role == ROLE_INSPECT && i < h->options.nrules &&
 			   n + 3 < ARGS_MAX;
 	     i++) {
@@ -168,13 +172,13 @@ start(struct hub *h, struct child *c, int file, struct diag *why)
 {
 	const struct role *role = role_find(AGENT_ROLES, c->role);
 	const char *argv[ARGS_MAX];
-	char path[4096], index[16];
+	char path[4096], numbers[2][16];
 	int pair[2], r;
 	pid_t pid;
 
 	(void)snprintf(
 	    path, sizeof path, "%s/%s", h->options.bin, role->program);
-	(void)arguments(h, c, argv, path, index);
+	(void)arguments(h, c, argv, path, numbers);
 	r = ipc_pair(pair);
 	if (r != 0)
 		return diag_set(why, r, "socket pair: %s", strerror(-r));
@@ -700,7 +704,8 @@ look_after_capture(struct hub *h)
 		capture_gone(h, true);
 		return;
 	}
-	if (read_ctl(h, c) != 0)
+	/* Not before the last word on its link was read. */
+	if (read_ctl(h, c) != 0 && c->link < 0)
 		capture_gone(h, false);
 }
 
@@ -715,7 +720,7 @@ finish_replay(struct hub *h)
 			return;
 	h->replaying = false;
 	if (h->calls.end != NULL)
-		h->calls.end(h->calls.ctx, h->capture_status);
+		h->calls.end(h->calls.ctx, h->capture_status, h->capture.error);
 }
 
 static int

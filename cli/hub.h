@@ -88,8 +88,9 @@ struct hub_calls {
 	void (*loss)(void *ctx, const char *stage, const char *reason,
 	    uint64_t lost, uint64_t bytes);
 	/* The capture file is read and everything in it answered for;
-	 * @status: the exit code of chaperone-capture, -1 if it crashed. */
-	void (*end)(void *ctx, int status);
+	 * @status: the exit code of chaperone-capture, -1 if it crashed;
+	 * @error: "", or why the file could not be read to its end. */
+	void (*end)(void *ctx, int status, const char *error);
 };
 
 struct hub_options {

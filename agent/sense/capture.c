@@ -34,7 +34,7 @@
 #include "lib/own.h"
 
 #define SNAPLEN 262144
-#define RING_BYTES (16 << 20)
+#define RING_BYTES (8 << 20)
 #define TIMEOUT_MS 10
 /* The early source: headers of a SYN alone, and at once. */
 #define SYN_SNAPLEN 192

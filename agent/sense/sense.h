@@ -201,6 +201,9 @@ void streams_packet(struct streams *s, struct content ip, struct stamp at);
 /* streams_early - a SYN of the early source: opens its flow if none is there.
  * The packet comes again by streams_packet. */
 void streams_early(struct streams *s, struct content ip, struct stamp at);
+/* streams_again - tells open() once more for each flow that is open: for
+ * whoever came to listen in the middle. */
+void streams_again(struct streams *s);
 /* streams_tick - closes idle flows; streams_flush - closes all. */
 void streams_tick(struct streams *s, struct stamp now);
 void streams_flush(struct streams *s, struct stamp now);

@@ -96,7 +96,7 @@ struct flow {
 	struct flow *wait_prev, *wait_after; /* of those with a hole */
 	uint64_t id;
 	struct tuple tuple;
-	struct stamp last;
+	struct stamp began, last;
 	uint8_t list;
 	bool waiting;
 	bool midstream;
@@ -505,7 +505,7 @@ flow_new(
 	f->id = s->next_id++;
 	f->tuple = *t;
 	f->midstream = midstream;
-	f->last = at;
+	f->began = f->last = at;
 	f->chain = *b;
 	*b = f;
 	s->nflows++;
@@ -1179,6 +1179,16 @@ streams_tick(struct streams *s, struct stamp now)
 	if (lost.packets > 0)
 		tell_loss(s, "fragments that were never complete", lost.packets,
 		    lost.bytes);
+}
+
+void
+streams_again(struct streams *s)
+{
+	for (size_t l = 0; l < LISTS; l++)
+		for (struct flow *f = s->first[l]; f != NULL; f = f->after)
+			if (!f->closed)
+				s->sink.open(s->sink.ctx, f->id, &f->tuple,
+				    f->midstream, f->began);
 }
 
 void

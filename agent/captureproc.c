@@ -1,0 +1,923 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chaperone-capture - from packets to flows, for a host and for `replay`.
+ *
+ * Owns: the packet sources; what waits for an inspector or the hub; the losses
+ * until they are told.
+ * Never: opens anything once its jail is taken; waits for an inspector while
+ * packets come in; looks at payload.
+ * Hands over: a flow's payload to the inspector of its number (always the same
+ * one), its beginning and end to the hub as well.
+ *
+ * On a host nothing may hold up the reading: what an inspector does not take
+ * in time waits up to a bound, and is then left out. The inspector sees that
+ * by the offset of what comes next; the hub is told how much it was. A file
+ * can wait, so there every byte is handed over.
+ *
+ * Options: --file (a capture file is open as descriptor 4, the hub is
+ * `chaperone replay`), --inspectors N (how many there are then).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/config.h"
+#include "agent/roles.h"
+#include "agent/sense/sense.h"
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/content.h"
+#include "lib/flow.h"
+#include "lib/ipc.h"
+#include "lib/jail.h"
+#include "lib/log.h"
+#include "lib/msg.h"
+#include "lib/proc.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define FILE_FD 4
+#define INSPECTORS_MAX 16
+#define PIECE ((size_t)64 << 10) /* payload of one message */
+#define DATA_MAX ((size_t)16 << 20) /* that waits for one inspector */
+#define WAIT_MAX ((size_t)20 << 20) /* the same, with what frames it */
+#define FILE_ENOUGH ((size_t)1 << 20)
+#define PACKETS_EACH_TURN 1024
+#define SECOND_US 1000000
+#define COUNTERS_US 10000000
+#define MISSING_US 30000000
+#define LOSSES_MAX 24
+#define TICK_MS 100
+#define DRAIN_MS 2000
+
+struct message {
+	struct message *next;
+	uint32_t type;
+	size_t len;
+	uint8_t data[];
+};
+
+/* A link, and what waits for it. */
+struct out {
+	uint32_t role, index;
+	int fd; /* of the process's table of peers; -1 */
+	uint32_t turn;
+	struct message *head, *tail;
+	size_t waiting; /* bytes */
+	/* Payload that grows until something else is said. */
+	uint64_t flow, offset;
+	enum direction d;
+	size_t staged;
+	uint8_t stage[PIECE];
+};
+
+/* An interface of the configuration. */
+struct source {
+	const char *name;
+	struct capture *main, *early;
+	uint64_t dropped, if_dropped; /* told so far */
+	uint64_t missing_us; /* when it was last told that it is not there */
+	bool failed;
+};
+
+struct loss {
+	const char *stage;
+	char reason[96];
+	uint64_t lost, bytes;
+};
+
+static struct captures {
+	struct proc proc;
+	struct config config;
+	struct config_args args;
+	bool file;
+	unsigned ninspectors;
+	struct out hub;
+	struct out *inspect[INSPECTORS_MAX];
+	struct source sources[CONFIG_LIST_MAX];
+	size_t nsources;
+	struct interfaces *interfaces;
+	struct streams *streams;
+	struct stamp packet; /* when the last packet was seen */
+	struct out *again; /* who alone is told of open flows */
+	struct loss losses[LOSSES_MAX];
+	size_t nlosses;
+	uint64_t second_us, counters_us;
+} captures;
+
+/* ---- losses ---- */
+
+static void
+note_loss(struct captures *c, const char *stage, const char *reason,
+    uint64_t lost, uint64_t bytes)
+{
+	struct loss *l = NULL;
+
+	for (size_t i = 0; i < c->nlosses && l == NULL; i++)
+		if (str_eq(c->losses[i].reason, reason))
+			l = &c->losses[i];
+	if (l == NULL && c->nlosses < LOSSES_MAX) {
+		l = &c->losses[c->nlosses++];
+		*l = (struct loss){.stage = stage};
+		must(str_copy(l->reason, sizeof l->reason, reason) == 0);
+	}
+	if (l == NULL) {
+		/* The last place gathers what has none of its own. */
+		l = &c->losses[LOSSES_MAX - 1];
+		l->stage = "several";
+		must(str_copy(l->reason, sizeof l->reason,
+			 "more kinds of loss than are told apart") == 0);
+	}
+	l->lost += lost;
+	l->bytes += bytes;
+}
+
+/* ---- messages ---- */
+
+static void
+out_clear(struct out *o)
+{
+	while (o->head != NULL) {
+		struct message *m = o->head;
+
+		o->head = m->next;
+		explicit_bzero(m->data, m->len);
+		free(m);
+	}
+	o->tail = NULL;
+	o->waiting = 0;
+	explicit_bzero(o->stage, o->staged);
+	o->staged = 0;
+}
+
+static void
+out_lost(struct captures *c, struct out *o)
+{
+	struct proc_peer *peer = proc_peer(&c->proc, o->role, o->index);
+
+	if (peer != NULL)
+		proc_peer_lost(peer);
+	o->fd = -1;
+	out_clear(o);
+}
+
+static bool
+is_full(int r)
+{
+	return r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM;
+}
+
+/* Keeps a message that does not fit now; false if it may not wait either. */
+static bool
+out_wait(struct out *o, uint32_t type, const void *data, size_t len, size_t max)
+{
+	struct message *m;
+
+	if (o->waiting + len > max)
+		return false;
+	m = malloc(sizeof *m + len);
+	if (m == NULL)
+		return false;
+	m->next = NULL;
+	m->type = type;
+	m->len = len;
+	if (len > 0)
+		memcpy(m->data, data, len);
+	*(o->tail != NULL ? &o->tail->next : &o->head) = m;
+	o->tail = m;
+	/* What a message costs beside its bytes. */
+	o->waiting += len + sizeof *m;
+	return true;
+}
+
+/* Sends what waits, as far as there is room. */
+static void
+out_pump(struct captures *c, struct out *o)
+{
+	while (o->head != NULL && o->fd >= 0) {
+		struct message *m = o->head;
+		int r = ipc_send(o->fd, m->type, m->data, m->len, -1);
+
+		if (is_full(r))
+			return;
+		if (r != 0) {
+			out_lost(c, o);
+			return;
+		}
+		o->head = m->next;
+		if (o->head == NULL)
+			o->tail = NULL;
+		o->waiting -= m->len + sizeof *m;
+		explicit_bzero(m->data, m->len);
+		free(m);
+	}
+}
+
+/* 0, -EPIPE: there is nobody, -ENOBUFS: it was left out. */
+static int
+out_send(struct captures *c, struct out *o, uint32_t type, const struct buf *m,
+    size_t max)
+{
+	int r;
+
+	must(buf_error(m) == 0);
+	if (o->fd < 0)
+		return -EPIPE;
+	if (o->head == NULL) {
+		r = ipc_send(o->fd, type, m->data, m->len, -1);
+		if (r == 0)
+			return 0;
+		if (!is_full(r)) {
+			out_lost(c, o);
+			return -EPIPE;
+		}
+	}
+	return out_wait(o, type, m->data, m->len, max) ? 0 : -ENOBUFS;
+}
+
+/* Payload that was staged becomes a message. */
+static void
+out_flush(struct captures *c, struct out *o)
+{
+	OWN(buf_wipe) struct buf m = {0};
+	int r;
+
+	if (o->staged == 0)
+		return;
+	buf_init(&m, IPC_MAX);
+	buf_put_u64(&m, o->flow);
+	buf_put_u8(&m, (uint8_t)o->d);
+	buf_put_u64(&m, o->offset);
+	buf_put_blob(&m, o->stage, o->staged);
+	r = out_send(c, o, MESSAGE_FLOW_DATA, &m, DATA_MAX);
+	if (r != 0)
+		note_loss(c, "inspect",
+		    r == -EPIPE ? "payload for an inspector that is not there"
+				: "payload that the inspectors did not take "
+				  "in time",
+		    1, o->staged);
+	explicit_bzero(o->stage, o->staged);
+	o->staged = 0;
+}
+
+/* Everything but payload; it stays behind the payload that came before. */
+static void
+out_say(struct captures *c, struct out *o, uint32_t type, const struct buf *m)
+{
+	out_flush(c, o);
+	if (out_send(c, o, type, m, WAIT_MAX) == -ENOBUFS)
+		note_loss(c, "capture",
+		    o->role == ROLE_WATCH
+			? "messages that the hub did not take in time"
+			: "messages that the inspectors did not take in time",
+		    1, 0);
+}
+
+static struct out *
+inspector_of(struct captures *c, uint64_t flow)
+{
+	return c->inspect[flow % c->ninspectors];
+}
+
+/* ---- what reassembly says ---- */
+
+static void
+on_open(void *ctx, uint64_t flow, const struct tuple *t, bool midstream,
+    struct stamp at)
+{
+	struct captures *c = ctx;
+	OWN(buf_done) struct buf m = {0};
+	struct out *i = inspector_of(c, flow);
+
+	buf_init(&m, 256);
+	buf_put_u64(&m, flow);
+	tuple_encode(t, &m);
+	buf_put_u8(&m, midstream);
+	buf_put_u64(&m, at.boot_us);
+	if (c->again == NULL || c->again == &c->hub)
+		out_say(c, &c->hub, MESSAGE_FLOW_OPEN, &m);
+	/* Datagrams are counted, not looked into. */
+	if (t->proto == 6 && (c->again == NULL || c->again == i))
+		out_say(c, i, MESSAGE_FLOW_OPEN, &m);
+}
+
+static void
+on_data(void *ctx, uint64_t flow, enum direction d, uint64_t offset,
+    struct content p)
+{
+	struct captures *c = ctx;
+	struct out *o = inspector_of(c, flow);
+
+	if (o->staged > 0 &&
+	    (o->flow != flow || o->d != d || o->offset + o->staged != offset))
+		out_flush(c, o);
+	while (p.len > 0) {
+		size_t n = PIECE - o->staged;
+
+		if (n > p.len)
+			n = p.len;
+		if (o->staged == 0) {
+			o->flow = flow;
+			o->d = d;
+			o->offset = offset;
+		}
+		memcpy(o->stage + o->staged, p.data, n);
+		o->staged += n;
+		offset += n;
+		p.data += n;
+		p.len -= n;
+		if (o->staged == PIECE)
+			out_flush(c, o);
+	}
+}
+
+static void
+on_gap(
+    void *ctx, uint64_t flow, enum direction d, uint64_t offset, uint64_t bytes)
+{
+	struct captures *c = ctx;
+	OWN(buf_done) struct buf m = {0};
+
+	buf_init(&m, 64);
+	buf_put_u64(&m, flow);
+	buf_put_u8(&m, (uint8_t)d);
+	buf_put_u64(&m, offset);
+	buf_put_u64(&m, bytes);
+	out_say(c, inspector_of(c, flow), MESSAGE_FLOW_GAP, &m);
+	if (c->file)
+		out_say(c, &c->hub, MESSAGE_FLOW_GAP, &m);
+	else
+		note_loss(c, "reassembly",
+		    "bytes of a flow that were not captured", 1, bytes);
+}
+
+static void
+on_close(void *ctx, uint64_t flow, uint64_t to_server, uint64_t to_client,
+    uint64_t gap_bytes, const char *how, struct stamp at)
+{
+	struct captures *c = ctx;
+	OWN(buf_done) struct buf m = {0};
+
+	buf_init(&m, 256);
+	buf_put_u64(&m, flow);
+	buf_put_u64(&m, to_server);
+	buf_put_u64(&m, to_client);
+	buf_put_u64(&m, gap_bytes);
+	buf_put_u64(&m, at.boot_us);
+	buf_put_str(&m, how);
+	out_say(c, &c->hub, MESSAGE_FLOW_CLOSE, &m);
+	/* Also of datagrams: its answer ends the wait for it. */
+	out_say(c, inspector_of(c, flow), MESSAGE_FLOW_CLOSE, &m);
+}
+
+static void
+on_loss(void *ctx, const char *reason, uint64_t packets, uint64_t bytes)
+{
+	note_loss(ctx, "reassembly", reason, packets, bytes);
+}
+
+/* ---- what is told now and then ---- */
+
+static void
+tell_losses(struct captures *c)
+{
+	for (size_t i = 0; i < c->nlosses; i++) {
+		const struct loss *l = &c->losses[i];
+		OWN(buf_done) struct buf m = {0};
+
+		buf_init(&m, 512);
+		buf_put_str(&m, l->stage);
+		buf_put_str(&m, l->reason);
+		buf_put_u64(&m, l->lost);
+		buf_put_u64(&m, l->bytes);
+		/* Kept for a later turn if it cannot even wait. */
+		out_flush(c, &c->hub);
+		if (out_send(c, &c->hub, MESSAGE_LOSS, &m, WAIT_MAX) != 0)
+			return;
+	}
+	c->nlosses = 0;
+}
+
+static void
+put_counter(struct buf *m, const char *name, uint64_t v)
+{
+	buf_put_str(m, name);
+	buf_put_u64(m, v);
+}
+
+static void
+tell_counters(struct captures *c)
+{
+	const struct stream_counters *s = streams_counters(c->streams);
+	struct capture_counters sum = {0}, one;
+	OWN(buf_done) struct buf m = {0};
+
+	for (size_t i = 0; i < c->nsources; i++) {
+		if (capture_counters(c->sources[i].main, &one) != 0)
+			continue;
+		sum.packets += one.packets;
+		sum.bytes += one.bytes;
+		sum.dropped += one.dropped + one.if_dropped;
+	}
+	buf_init(&m, 1024);
+	buf_put_u32(&m, 7);
+	put_counter(&m, "packets.seen", sum.packets);
+	put_counter(&m, "packets.bytes", sum.bytes);
+	put_counter(&m, "packets.dropped", sum.dropped);
+	put_counter(&m, "packets.malformed", s->malformed);
+	put_counter(&m, "packets.other", s->other);
+	put_counter(&m, "streams.open", s->open);
+	put_counter(&m, "streams.gap_bytes", s->gap_bytes);
+	out_say(c, &c->hub, MESSAGE_COUNTERS, &m);
+}
+
+static void
+check_drops(struct captures *c, struct source *s)
+{
+	struct capture_counters n;
+
+	if (capture_counters(s->main, &n) != 0)
+		return;
+	if (n.dropped > s->dropped)
+		note_loss(c, "capture", "the kernel's packet queue ran over",
+		    n.dropped - s->dropped, 0);
+	if (n.if_dropped > s->if_dropped)
+		note_loss(c, "capture", "the interface dropped packets",
+		    n.if_dropped - s->if_dropped, 0);
+	s->dropped = n.dropped;
+	s->if_dropped = n.if_dropped;
+}
+
+/* An interface that is not there, or failed: said again and again. */
+static void
+check_missing(struct captures *c, struct source *s, uint64_t now)
+{
+	char reason[96];
+
+	if (s->failed) {
+		unsigned index = capture_index(s->main);
+
+		s->failed = capture_bind(s->main, index) != 0 ||
+			    capture_bind(s->early, index) != 0;
+	}
+	if (capture_index(s->main) != 0 && !s->failed) {
+		s->missing_us = 0;
+		return;
+	}
+	if (s->missing_us != 0 && now - s->missing_us < MISSING_US)
+		return;
+	if (s->missing_us == 0)
+		log_warn("interface %s is not there; waiting for it", s->name);
+	s->missing_us = now;
+	must(str_format(reason, sizeof reason, "interface %.15s is not there",
+		 s->name) == 0);
+	note_loss(c, "capture", reason, 0, 0);
+}
+
+static void
+each_second(struct captures *c)
+{
+	uint64_t now = clock_boot_us();
+
+	if (now - c->second_us < SECOND_US)
+		return;
+	c->second_us = now;
+	for (size_t i = 0; i < c->nsources; i++) {
+		check_drops(c, &c->sources[i]);
+		check_missing(c, &c->sources[i], now);
+	}
+	tell_losses(c);
+	if (now - c->counters_us < COUNTERS_US)
+		return;
+	c->counters_us = now;
+	tell_counters(c);
+}
+
+/* ---- links ---- */
+
+static void
+take_link(struct captures *c, struct out *o)
+{
+	const struct proc_peer *peer = proc_peer(&c->proc, o->role, o->index);
+	bool first = o->turn == 0;
+
+	if (peer == NULL || peer->turn == o->turn)
+		return;
+	out_clear(o);
+	o->fd = peer->fd;
+	o->turn = peer->turn;
+	if (first)
+		return;
+	/* It came anew, and knows nothing of what is under way. */
+	c->again = o;
+	streams_again(c->streams);
+	c->again = NULL;
+}
+
+static void
+take_links(struct captures *c)
+{
+	take_link(c, &c->hub);
+	for (unsigned i = 0; i < c->ninspectors; i++)
+		take_link(c, c->inspect[i]);
+}
+
+static void
+flush_all(struct captures *c)
+{
+	for (unsigned i = 0; i < c->ninspectors; i++) {
+		out_flush(c, c->inspect[i]);
+		out_pump(c, c->inspect[i]);
+	}
+	out_pump(c, &c->hub);
+}
+
+static size_t
+poll_out(struct pollfd *p, const struct out *o)
+{
+	*p = (struct pollfd){
+	    .fd = o->fd, .events = (short)(o->head != NULL ? POLLOUT : 0)};
+	return 1;
+}
+
+/* Nobody speaks to us on these: readable means gone. */
+static void
+look_at(struct captures *c, struct out *o, const struct pollfd *p)
+{
+	if (o->fd < 0 || p->fd != o->fd)
+		return;
+	if ((p->revents & (POLLHUP | POLLERR)) != 0)
+		out_lost(c, o);
+	else if ((p->revents & POLLOUT) != 0)
+		out_pump(c, o);
+}
+
+/* Control, hub, inspectors, and @extra descriptors that stand behind them. */
+static void
+wait_for(struct captures *c, struct pollfd *p, size_t extra, int timeout_ms)
+{
+	size_t n = 0;
+
+	p[n++] = (struct pollfd){.fd = c->proc.ctl, .events = POLLIN};
+	n += poll_out(&p[n], &c->hub);
+	for (unsigned i = 0; i < c->ninspectors; i++)
+		n += poll_out(&p[n], c->inspect[i]);
+	if (poll(p, n + extra, timeout_ms) < 0)
+		return;
+	look_at(c, &c->hub, &p[1]);
+	for (unsigned i = 0; i < c->ninspectors; i++)
+		look_at(c, c->inspect[i], &p[2 + i]);
+	if ((p[0].revents & (POLLIN | POLLHUP)) != 0 && proc_step(&c->proc))
+		take_links(c);
+}
+
+static size_t
+waiting(const struct captures *c)
+{
+	size_t n = c->hub.waiting;
+
+	for (unsigned i = 0; i < c->ninspectors; i++)
+		n += c->inspect[i]->waiting;
+	return n;
+}
+
+/* What waits goes out, but not for ever. */
+static void
+drain(struct captures *c, int timeout_ms)
+{
+	uint64_t until = clock_boot_us() + (uint64_t)timeout_ms * 1000;
+	struct pollfd p[2 + INSPECTORS_MAX];
+
+	flush_all(c);
+	while (waiting(c) > 0 && clock_boot_us() < until)
+		wait_for(c, p, 0, TICK_MS);
+}
+
+/* ---- a host ---- */
+
+static void
+take_interface(struct captures *c, const struct interface_event *e)
+{
+	for (size_t i = 0; i < c->nsources; i++) {
+		struct source *s = &c->sources[i];
+		unsigned index = e->gone ? 0 : e->index;
+		unsigned old = capture_index(s->main);
+
+		if (e->gone ? old != e->index : !str_eq(s->name, e->name)) {
+			/* Renamed to something that is not ours. */
+			if (e->gone || old != e->index)
+				continue;
+			index = 0;
+		}
+		if (index == old)
+			continue;
+		if (capture_bind(s->main, index) != 0 ||
+		    capture_bind(s->early, index) != 0) {
+			s->failed = true;
+			continue;
+		}
+		s->failed = false;
+		if (index != 0)
+			log_note("capturing on %s", s->name);
+	}
+}
+
+static void
+read_interfaces(struct captures *c)
+{
+	struct interface_event e;
+
+	while (interfaces_read(c->interfaces, &e) == 1)
+		take_interface(c, &e);
+}
+
+/* Returns true if there is more. */
+static bool
+read_packets(struct captures *c, struct source *s, bool early)
+{
+	struct capture *from = early ? s->early : s->main;
+	struct content ip;
+	struct stamp at;
+
+	for (int i = 0; i < PACKETS_EACH_TURN; i++) {
+		int r = capture_read(from, &ip, &at);
+
+		if (r == 0)
+			return false;
+		if (r < 0) {
+			if (!s->failed && capture_index(from) != 0) {
+				s->failed = true;
+				log_warn(
+				    "%s: %s", s->name, capture_error(from));
+			}
+			return false;
+		}
+		if (early) {
+			streams_early(c->streams, ip, at);
+			continue;
+		}
+		c->packet = at;
+		streams_packet(c->streams, ip, at);
+	}
+	return true;
+}
+
+static void
+serve(struct captures *c)
+{
+	struct pollfd p[2 + INSPECTORS_MAX + 1 + 2 * CONFIG_LIST_MAX];
+	bool more = false;
+
+	while (!c->proc.stopping) {
+		size_t base = 2 + c->ninspectors, n = base;
+
+		p[n++] = (struct pollfd){
+		    .fd = interfaces_fd(c->interfaces), .events = POLLIN};
+		for (size_t i = 0; i < c->nsources; i++) {
+			struct source *s = &c->sources[i];
+
+			p[n++] = (struct pollfd){
+			    .fd = s->failed ? -1 : capture_fd(s->early),
+			    .events = POLLIN};
+			p[n++] = (struct pollfd){
+			    .fd = s->failed ? -1 : capture_fd(s->main),
+			    .events = POLLIN};
+		}
+		wait_for(c, p, n - base, more ? 0 : TICK_MS);
+		if (p[base].revents != 0)
+			read_interfaces(c);
+		more = false;
+		for (size_t i = 0; i < c->nsources; i++) {
+			if (p[base + 1 + 2 * i].revents != 0)
+				more |= read_packets(c, &c->sources[i], true);
+			more |= read_packets(c, &c->sources[i], false);
+		}
+		/* Behind in reading, time stands where the packets are. */
+		streams_tick(c->streams, more ? c->packet : clock_now());
+		each_second(c);
+		flush_all(c);
+	}
+	streams_flush(c->streams, clock_now());
+	tell_losses(c);
+	drain(c, DRAIN_MS);
+}
+
+/* ---- a file ---- */
+
+/* A file can wait for whoever takes its flows. */
+static void
+let_go(struct captures *c)
+{
+	struct pollfd p[2 + INSPECTORS_MAX];
+
+	flush_all(c);
+	wait_for(c, p, 0, 0);
+	while (waiting(c) > FILE_ENOUGH && !c->proc.stopping)
+		wait_for(c, p, 0, -1);
+}
+
+static void
+say_end(struct captures *c, struct out *o)
+{
+	OWN(buf_done) struct buf m = {0};
+
+	buf_init(&m, 16);
+	buf_put_u32(&m, 0);
+	buf_reset(&m);
+	out_say(c, o, MESSAGE_END, &m);
+}
+
+/* Returns 0, or the exit code of a file that is broken. */
+static int
+serve_file(struct captures *c)
+{
+	struct diag why = {""};
+	struct capture *file;
+	struct content ip;
+	uint64_t n = 0;
+	int r = capture_open_file(FILE_FD, &file, &why);
+
+	if (r != 0) {
+		proc_note(&c->proc, "error", why.text);
+	} else {
+		while ((r = capture_read(file, &ip, &c->packet)) == 1) {
+			streams_packet(c->streams, ip, c->packet);
+			streams_tick(c->streams, c->packet);
+			if (++n % 256 == 0)
+				let_go(c);
+			if (c->proc.stopping)
+				break;
+		}
+		if (r == -EBADMSG) {
+			(void)diag_set(&why, r,
+			    "the capture file is broken behind packet %" PRIu64
+			    ": %s",
+			    n, capture_error(file));
+			proc_note(&c->proc, "error", why.text);
+		}
+		capture_close(file);
+	}
+	streams_flush(c->streams, c->packet);
+	tell_losses(c);
+	for (unsigned i = 0; i < c->ninspectors; i++)
+		say_end(c, c->inspect[i]);
+	say_end(c, &c->hub);
+	while (waiting(c) > 0 && !c->proc.stopping)
+		drain(c, DRAIN_MS);
+	return r == -EBADMSG ? 1 : 0;
+}
+
+/* ---- start ---- */
+
+static int
+take_option(void *ctx, int argc, char **argv)
+{
+	struct captures *c = ctx;
+	uint64_t n;
+
+	if (str_eq(argv[0], "--file")) {
+		c->file = true;
+		return 1;
+	}
+	if (!str_eq(argv[0], "--inspectors") || argc < 2 ||
+	    str_u64(argv[1], INSPECTORS_MAX, &n) != 0 || n == 0)
+		return 0;
+	c->ninspectors = (unsigned)n;
+	return 2;
+}
+
+static int
+open_sources(struct captures *c, struct diag *why)
+{
+	int r = interfaces_open(&c->interfaces, why);
+
+	for (size_t i = 0; r == 0 && i < c->config.interfaces.n; i++) {
+		struct source *s = &c->sources[i];
+
+		s->name = c->config.interfaces.items[i];
+		r = capture_open_live(s->name, false, &s->main, why);
+		if (r == 0)
+			r = capture_open_live(s->name, true, &s->early, why);
+		if (r == 0)
+			c->nsources++;
+		else
+			capture_close(OWN_TAKE(&s->main));
+	}
+	return r;
+}
+
+static void
+out_init(struct out *o, uint32_t role, uint32_t index)
+{
+	o->role = role;
+	o->index = index;
+	o->fd = -1;
+}
+
+static int
+make_state(struct captures *c)
+{
+	const struct stream_sink sink = {.ctx = c,
+	    .open = on_open,
+	    .data = on_data,
+	    .gap = on_gap,
+	    .close = on_close,
+	    .loss = on_loss};
+	const struct stream_limits limits = {.flows_max = 65536,
+	    .memory_max = (size_t)32 << 20,
+	    .flow_memory_max = (size_t)1 << 20,
+	    .idle_us = 300000000};
+
+	out_init(&c->hub, ROLE_WATCH, 0);
+	for (unsigned i = 0; i < c->ninspectors; i++) {
+		c->inspect[i] = calloc(1, sizeof *c->inspect[i]);
+		if (c->inspect[i] == NULL)
+			return -ENOMEM;
+		out_init(c->inspect[i], ROLE_INSPECT, i);
+	}
+	return streams_new(&sink, &limits, &c->streams);
+}
+
+/* What needs a privilege, and then the jail: nothing foreign is read before. */
+static int
+prepare(struct captures *c, struct diag *why)
+{
+	struct jail jail;
+	struct jail_taken taken;
+	int r = 0;
+
+	if (!c->file) {
+		if (c->args.config == NULL)
+			return diag_set(why, -EINVAL, "--config is missing");
+		r = config_read(c->args.config, &c->config, why);
+		if (r != 0)
+			return r;
+		c->ninspectors = (unsigned)c->config.inspectors;
+		r = open_sources(c, why);
+	}
+	must(c->ninspectors <= INSPECTORS_MAX);
+	if (r == 0 && c->ninspectors == 0)
+		return diag_set(why, -EINVAL, "--inspectors is missing");
+	if (r == 0 && (r = make_state(c)) != 0)
+		return diag_set(why, r, "out of memory");
+	if (r != 0)
+		return r;
+	jail = role_jail(role_find(AGENT_ROLES, ROLE_CAPTURE), NULL);
+	return jail_enter(&jail, &taken, why);
+}
+
+static bool
+wait_for_peers(struct captures *c)
+{
+	if (!proc_wait_peer(&c->proc, ROLE_WATCH, 0))
+		return false;
+	for (unsigned i = 0; i < c->ninspectors; i++)
+		if (!proc_wait_peer(&c->proc, ROLE_INSPECT, i))
+			return false;
+	take_links(c);
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct captures *c = &captures;
+	struct diag why = {""};
+	int r;
+
+	c->args.extra = take_option;
+	c->args.ctx = c;
+	config_args(&c->args, argc, argv);
+	proc_init(&c->proc, "chaperone-capture");
+	r = prepare(c, &why);
+	if (r != 0) {
+		proc_note(&c->proc, "error", why.text);
+		if (!c->file)
+			log_error("%s", why.text);
+		return r == -EBADMSG ? 3 : r == -EPERM ? 4 : 1;
+	}
+	proc_ready(&c->proc, "");
+	r = 0;
+	if (wait_for_peers(c)) {
+		if (c->file)
+			r = serve_file(c);
+		else
+			serve(c);
+	}
+	out_clear(&c->hub);
+	for (unsigned i = 0; i < c->ninspectors; i++) {
+		out_clear(c->inspect[i]);
+		free(c->inspect[i]);
+	}
+	for (size_t i = 0; i < c->nsources; i++) {
+		capture_close(c->sources[i].main);
+		capture_close(c->sources[i].early);
+	}
+	interfaces_close(c->interfaces);
+	streams_free(c->streams);
+	config_done(&c->config);
+	return r;
+}
