@@ -308,19 +308,18 @@ static const int LINKS[] = {SCMP_SYS(getsockopt), SCMP_SYS(recvfrom),
 /* Files and databases; where they may lie, Landlock and the owner say. The clock
  * is only read: setting it takes a capability. */
 static const int FILES[] = {SCMP_SYS(access), SCMP_SYS(adjtimex),
-    SCMP_SYS(clock_adjtime), SCMP_SYS(chdir), SCMP_SYS(chmod),
-    SCMP_SYS(chown), SCMP_SYS(copy_file_range), SCMP_SYS(creat),
-    SCMP_SYS(eventfd2), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
-    SCMP_SYS(fadvise64), SCMP_SYS(fallocate), SCMP_SYS(fchmod),
-    SCMP_SYS(fchmodat), SCMP_SYS(fchown), SCMP_SYS(fchownat),
-    SCMP_SYS(fdatasync), SCMP_SYS(flock), SCMP_SYS(fstatfs), SCMP_SYS(fsync),
-    SCMP_SYS(ftruncate), SCMP_SYS(getcwd), SCMP_SYS(getdents64), SCMP_SYS(link),
-    SCMP_SYS(linkat), SCMP_SYS(lstat), SCMP_SYS(memfd_create), SCMP_SYS(mkdir),
-    SCMP_SYS(mkdirat), SCMP_SYS(mlock), SCMP_SYS(mlock2), SCMP_SYS(msync),
-    SCMP_SYS(munlock), SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(pipe2),
-    SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(readahead),
-    SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(rename),
-    SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(rmdir),
+    SCMP_SYS(clock_adjtime), SCMP_SYS(chdir), SCMP_SYS(chmod), SCMP_SYS(chown),
+    SCMP_SYS(copy_file_range), SCMP_SYS(creat), SCMP_SYS(eventfd2),
+    SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fadvise64),
+    SCMP_SYS(fallocate), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(fchown),
+    SCMP_SYS(fchownat), SCMP_SYS(fdatasync), SCMP_SYS(flock), SCMP_SYS(fstatfs),
+    SCMP_SYS(fsync), SCMP_SYS(ftruncate), SCMP_SYS(getcwd),
+    SCMP_SYS(getdents64), SCMP_SYS(link), SCMP_SYS(linkat), SCMP_SYS(lstat),
+    SCMP_SYS(memfd_create), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(mlock),
+    SCMP_SYS(mlock2), SCMP_SYS(msync), SCMP_SYS(munlock), SCMP_SYS(open),
+    SCMP_SYS(openat), SCMP_SYS(pipe2), SCMP_SYS(pwrite64), SCMP_SYS(pwritev),
+    SCMP_SYS(readahead), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+    SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(rmdir),
     SCMP_SYS(signalfd4), SCMP_SYS(stat), SCMP_SYS(statfs), SCMP_SYS(statx),
     SCMP_SYS(sync_file_range), SCMP_SYS(timerfd_create),
     SCMP_SYS(timerfd_settime), SCMP_SYS(umask), SCMP_SYS(unlink),
@@ -499,7 +498,8 @@ take_seccomp(const struct jail *j, struct jail_taken *taken, struct diag *why)
 /* A jailed process cannot be stopped and searched for leaks at its end. */
 static bool jailed;
 
-int __lsan_is_turned_off(void);
+/* The runtime is a library of its own, and must see it. */
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 
 int
 __lsan_is_turned_off(void)
