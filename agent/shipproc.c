@@ -46,6 +46,8 @@
 #define RENEW_US (INT64_C(30) * 86400 * 1000000) /* left of a certificate */
 #define RENEW_AGAIN_US (3600 * SECOND_US)
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+/* A zstd frame of what does not shrink is a little longer than it was. */
+#define PACKED_MAX ((size_t)BATCH_BYTES_MAX + 65536)
 #define BURST 16 /* messages of record in one turn */
 
 /* A batch, packed, that the collector has not acknowledged. */
@@ -256,7 +258,7 @@ pack(struct held *h, const uint8_t *data, size_t len, struct diag *why)
 	h->first = b.first;
 	h->count = b.count;
 	batch_done(&b);
-	buf_init(&h->packed, BATCH_BYTES_MAX);
+	buf_init(&h->packed, PACKED_MAX);
 	return batch_pack(data, len, &h->packed);
 }
 
