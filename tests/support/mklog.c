@@ -197,8 +197,8 @@ do_renew(struct keys *k)
 	struct ledger *l = open_log(), *next;
 	struct diag why = {""};
 	char path[4096];
-	int r = ledger_renew(
-	    in_dir("log.db", path), ORIGIN, l, sign, k, &next, &why);
+	int r =
+	    ledger_renew(in_dir("log.db", path), ORIGIN, sign, k, &next, &why);
 
 	if (r != 0)
 		fail("renew", r, &why);
