@@ -54,6 +54,7 @@
 struct held {
 	struct buf packed;
 	uint32_t gen;
+	uint64_t asked; /* the index that it is record's answer to */
 	uint64_t first;
 	uint32_t count;
 	bool late; /* it came after the stop */
@@ -75,6 +76,7 @@ struct shipping {
 	struct proc_peer *record;
 	uint32_t turn; /* of the link */
 	bool wanted; /* record owes a batch */
+	uint64_t want; /* from this index on */
 	bool known; /* @gen is the log's */
 	uint32_t gen;
 	struct held held;
@@ -222,6 +224,7 @@ want(struct shipping *s, uint64_t first)
 	buf_init(&m, 64);
 	buf_put_u64(&m, first);
 	r = ipc_send_buf(s->record->fd, MESSAGE_WANT, &m, -1);
+	s->want = first;
 	if (r == 0)
 		s->wanted = true;
 	else
@@ -310,13 +313,14 @@ take_batch(struct shipping *s, const struct ipc_in *in)
 		s->retry_us = clock_boot_us() + backoff_us(s->failures++);
 		return;
 	}
+	s->held.asked = s->want;
 	s->held.late = s->stop_us != 0;
 	s->quiet_us = 0;
 	if (!s->known || s->gen != s->held.gen)
 		s->placed = false;
 	s->known = true;
 	s->gen = s->held.gen;
-	if (s->placed && s->held.first != s->next) {
+	if (s->placed && s->held.first > s->next) {
 		say(s, LOG_LEVEL_ERROR,
 		    "the log gives %" PRIu64 " where the collector wants "
 		    "%" PRIu64,
@@ -514,6 +518,20 @@ renewal_due(struct shipping *s, uint64_t now)
 	return s->enrolment.expires_us - clock_now().wall_us < RENEW_US;
 }
 
+/*
+ * The batch at the place that is wanted; or one before it that record gave in
+ * its place: then the log ends before what the collector holds of it, and how
+ * that could be is the collector's to judge.
+ */
+static bool
+may_send(const struct shipping *s)
+{
+	const struct held *h = &s->held;
+
+	return h->first == s->next ||
+	       (h->asked == s->next && !s->wanted && h->first < s->next);
+}
+
 /* Does what can be done next. */
 static void
 advance(struct shipping *s, uint64_t now)
@@ -530,7 +548,7 @@ advance(struct shipping *s, uint64_t now)
 		start(s, &(struct ship_request){.what = SHIP_FRONTIER,
 			     .gen_given = true,
 			     .gen = s->gen});
-	else if (h->packed.len > 0 && h->gen == s->gen && h->first == s->next)
+	else if (h->packed.len > 0 && h->gen == s->gen && may_send(s))
 		start(s, &(struct ship_request){.what = SHIP_BATCH,
 			     .body = h->packed.data,
 			     .len = h->packed.len});

@@ -272,6 +272,9 @@ send_batch(struct world *w)
 	uint32_t n;
 	int fd;
 
+	/* As record does, when more is wanted than the log ever had. */
+	if (w->wanted && w->want > w->size)
+		w->want = w->size;
 	if (!w->wanted || w->want >= w->size || w->link < 0)
 		return;
 	n = w->size - w->want < EACH ? (uint32_t)(w->size - w->want) : EACH;
@@ -884,6 +887,36 @@ a_new_generation_begins_at_its_begin(void **state)
 	everything_once(w);
 }
 
+static bool
+is_behind(struct world *w)
+{
+	return w->wanted && w->want == w->size;
+}
+
+/* The host was set back: what it writes now is shown to the collector. */
+static void
+a_log_that_was_set_back_is_shown(void **state)
+{
+	struct world *w = *state;
+
+	if (no_program())
+		skip();
+	enrol(w, 90);
+	w->c.next = 40;
+	start(w);
+	play(w, is_behind, "the question for more than there is");
+	assert_int_equal(look_count(w, &w->c.known), 0);
+	w->size += 3;
+	go_wrong(w, 1, REPLY_WHOLE, 422);
+	play_state(w, "contradicts");
+	/* Of the same log, it would be known, and the next is asked for. */
+	enrol(w, 90);
+	w->size += 3;
+	play(w, is_behind, "the next question");
+	assert_int_equal(look_next(w), 40);
+	stop(w);
+}
+
 #define ONE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -905,6 +938,7 @@ main(void)
 	    ONE(a_certificate_is_renewed),
 	    ONE(spoilt_batches_are_not_sent),
 	    ONE(a_new_generation_begins_at_its_begin),
+	    ONE(a_log_that_was_set_back_is_shown),
 	};
 
 	return cmocka_run_group_tests_name("agent/shipproc", tests, NULL, NULL);
