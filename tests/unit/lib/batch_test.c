@@ -39,7 +39,7 @@ make(struct buf *out)
 static void
 test_round_trip(void **state UNUSED)
 {
-	OWN(buf_done) struct buf plain, packed, again;
+	OWN(buf_done) struct buf plain = {0}, packed = {0}, again = {0};
 	OWN(batch_done) struct batch b = {0};
 	struct diag why = {""};
 
@@ -72,7 +72,7 @@ test_bytes(void **state UNUSED)
 	static const uint8_t HEAD[] = "CHB1\0\0\0\6host-1\0\0\0\3"
 				      "\0\0\0\0\0\0\0\50\0\0\0\2"
 				      "\0\0\0\7{\"a\":1}\0\0";
-	OWN(buf_done) struct buf plain;
+	OWN(buf_done) struct buf plain = {0};
 
 	buf_init(&plain, 4096);
 	make(&plain);
@@ -83,7 +83,7 @@ test_bytes(void **state UNUSED)
 static void
 test_cuts(void **state UNUSED)
 {
-	OWN(buf_done) struct buf plain;
+	OWN(buf_done) struct buf plain = {0};
 	struct batch b = {0};
 
 	buf_init(&plain, 4096);
@@ -104,7 +104,7 @@ test_cuts(void **state UNUSED)
 static int
 parse_head(const char *origin, uint64_t first, uint32_t count, size_t leaves)
 {
-	OWN(buf_done) struct buf plain;
+	OWN(buf_done) struct buf plain = {0};
 	OWN(batch_done) struct batch b = {0};
 	struct entry e = {0};
 
@@ -143,7 +143,8 @@ test_bounds(void **state UNUSED)
 static void
 test_frames(void **state UNUSED)
 {
-	OWN(buf_done) struct buf plain, packed, out;
+	OWN(buf_done) struct buf plain = {0}, packed = {0}, out = {0};
+	OWN(buf_done) struct buf twice = {0};
 	OWN_MEM uint8_t *bomb = calloc(1, BATCH_BYTES_MAX + 1);
 	OWN_MEM uint8_t *room = malloc(ZSTD_compressBound(BATCH_BYTES_MAX + 1));
 	ZSTD_CCtx *c = ZSTD_createCCtx();
@@ -152,6 +153,7 @@ test_frames(void **state UNUSED)
 	assert_true(bomb != NULL && room != NULL && c != NULL);
 	buf_init(&plain, 4096);
 	buf_init(&packed, 8192);
+	buf_init(&twice, 8192);
 	buf_init(&out, BATCH_BYTES_MAX);
 	make(&plain);
 	assert_int_equal(batch_pack(plain.data, plain.len, &packed), 0);
@@ -159,9 +161,9 @@ test_frames(void **state UNUSED)
 		assert_int_equal(batch_unpack(packed.data, i, &out), -EBADMSG);
 	assert_int_equal(out.len, 0);
 	/* Two frames, where one is agreed on. */
-	n = packed.len;
-	buf_put(&packed, packed.data, n);
-	assert_int_equal(batch_unpack(packed.data, packed.len, &out), -EBADMSG);
+	buf_put(&twice, packed.data, packed.len);
+	buf_put(&twice, packed.data, packed.len);
+	assert_int_equal(batch_unpack(twice.data, twice.len, &out), -EBADMSG);
 	/* A little that becomes too much. */
 	n = ZSTD_compress(room, ZSTD_compressBound(BATCH_BYTES_MAX + 1), bomb,
 	    BATCH_BYTES_MAX + 1, 3);

@@ -118,7 +118,7 @@ append_all(struct ledger *l, uint64_t from, uint64_t to)
 static void
 check_all(struct ledger *l, uint64_t size)
 {
-	OWN(buf_done) struct buf note;
+	OWN(buf_done) struct buf note = {0};
 	uint8_t hash[SEAL_HASH], root[SEAL_HASH];
 	struct checkpoint c;
 	struct merkle m;
@@ -168,7 +168,7 @@ test_life(void **state UNUSED)
 {
 	OWN(ledger_closep) struct ledger *l = open_log();
 	OWN(ledger_closep) struct ledger *r = NULL;
-	OWN(buf_done) struct buf note;
+	OWN(buf_done) struct buf note = {0};
 	struct entry e = {0};
 	uint64_t size = 0;
 	size_t bytes = 0;
@@ -404,7 +404,7 @@ test_renew(void **state UNUSED)
 	OWN(ledger_closep) struct ledger *l = NULL;
 	OWN(ledger_closep) struct ledger *third = NULL;
 	OWN(ledger_closep) struct ledger *r = NULL;
-	OWN(buf_done) struct buf note;
+	OWN(buf_done) struct buf note = {0};
 	struct ledger_past past;
 	struct checkpoint c;
 	uint64_t seq, last = 0;
@@ -471,7 +471,7 @@ static void
 test_renew_damaged(void **state UNUSED)
 {
 	OWN(ledger_closep) struct ledger *l = open_log();
-	OWN(buf_done) struct buf note;
+	OWN(buf_done) struct buf note = {0};
 	struct ledger_past past;
 
 	buf_init(&note, NOTE_MAX);
