@@ -50,6 +50,27 @@ is "$?" 0 "an agent's state directory will do"
 "$BIN/chaperone" evidence verify "$log" | grep -qx ok
 ok $? "a verdict for the eye"
 
+# ---- by other tools, as chaperone-log(5) says ----
+hash=$(sqlite3 "$log/log.db" "SELECT lower(hex(hash)) FROM entry WHERE seq=7")
+is "$({
+	printf '\0'
+	sqlite3 "$log/log.db" 'SELECT CAST(leaf AS TEXT) FROM entry WHERE seq=7' |
+		tr -d '\n'
+} | sha256sum | cut -d' ' -f1)" "$hash" "sha256sum gets the leaf's hash"
+# An Ed25519 key in DER is twelve fixed bytes and the key.
+cut -d+ -f3- "$log/log.vkey" | base64 -d | tail -c 32 >"$dir/raw"
+{
+	printf '302a300506032b6570032100' | xxd -r -p
+	cat "$dir/raw"
+} >"$dir/key.der"
+sqlite3 "$log/log.db" 'SELECT CAST(note AS TEXT) FROM checkpoint
+	WHERE size=40' >"$dir/note"
+head -n 3 "$dir/note" >"$dir/body"
+sed -n 's/^— [^ ]* //p' "$dir/note" | base64 -d | tail -c 64 >"$dir/sig"
+check "openssl takes the checkpoint's signature" openssl pkeyutl -verify \
+	-pubin -keyform DER -inkey "$dir/key.der" -rawin -in "$dir/body" \
+	-sigfile "$dir/sig"
+
 # ---- entries ----
 copy leaf
 sql "UPDATE entry SET leaf=CAST(replace(CAST(leaf AS TEXT),'\"prio\":2',
