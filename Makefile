@@ -30,7 +30,7 @@ endif
 # ---- the table ----------------------------------------------------------
 # NAME: objects of the hallway | rooms | libraries (pkg-config or -l)
 
-PROGRAMS := chaperone chaperone-inspect chaperone-capture chaperone-ship chaperone-collector chaperone-front chaperone-store chaperone-sign chaperone-record
+PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-inspect chaperone-capture chaperone-ship chaperone-collector chaperone-front chaperone-store chaperone-sign chaperone-record
 
 chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c cli/replay.c cli/host.c cli/status.c cli/events.c cli/evidence.c cli/verify.c cli/control.c cli/enrol.c cli/token.c cli/agents.c agent/roles.c agent/config.c
 chaperone_ROOMS   := agent/detect agent/ship
@@ -138,7 +138,7 @@ room_src = $(wildcard $(1)/*.c)
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .PHONY: all
-all: $(PROGRAMS:%=$(B)/bin/%)
+all: $(PROGRAMS:%=$(B)/bin/%) $(B)/lib/pam_chaperone.so
 
 # Rebuilds everything when the compiler or a flag changes.
 STAMP := $(B)/flags

@@ -6,8 +6,8 @@
  * the log; the losses that it was told of; the heartbeat.
  * Never: parses content, packets or containers; holds a key; writes a file.
  *
- * Order within one turn of the loop: process events first, so that an event
- * finds its lineage; then sessions, files, capture, inspectors, record.
+ * Order within one turn of the loop: sessions, then process events, so that a
+ * file event finds its lineage; then files, capture, inspectors, record.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -341,6 +341,7 @@ read_processes(struct watch *w)
 			who_exit(w->who, e.pid);
 			break;
 		case PROCESS_LOST:
+			who_lost(w->who);
 			note_loss(w, "processes",
 			    "the process connector's queue ran over", 0, 0);
 			break;
@@ -587,11 +588,12 @@ turn(struct watch *w)
 	}
 	if (poll(p, n, busy || w->nlosses > 0 ? 50 : 500) < 0 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
-	if (w->processes != NULL)
-		read_processes(w);
+	/* A session is written before its first process is born. */
 	if ((p[2].revents & POLLIN) != 0 && who_step(w->who) != 0)
 		note_loss(
 		    w, "sessions", "the session files could not be read", 0, 0);
+	if (w->processes != NULL)
+		read_processes(w);
 	if (w->files != NULL)
 		read_files(w);
 	for (i = 0; i < w->p.npeers; i++)

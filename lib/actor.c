@@ -18,7 +18,7 @@ static const char *const GRADES[] = {
 bool
 actor_is_person(const struct actor *a)
 {
-	return a->session[0] != '\0' || a->loginuid != ACTOR_UNSET;
+	return a->session[0] != '\0' || a->loginuid != ACTOR_UNSET || a->lost;
 }
 
 const char *

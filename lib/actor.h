@@ -38,13 +38,14 @@ struct actor {
 	uint32_t loginuid; /* ACTOR_UNSET if the kernel has none */
 	uint32_t audit_ses; /* ACTOR_UNSET if the kernel has none */
 	uint32_t uid; /* effective, ACTOR_UNSET if not seen */
+	bool lost; /* the process ended unseen: it may have been anybody */
 	pid_t pid; /* 0 if not seen */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat, 0 if not seen */
 	char exe[256]; /* path of the program, may be cut with "..." */
 };
 
-/* actor_is_person - somebody logged in, known or not; everything else is the
- * system's own work. */
+/* actor_is_person - somebody logged in, known or not, or whoever it was could
+ * not be seen; everything else is the system's own work. */
 bool actor_is_person(const struct actor *a);
 /* "key", "account", "session", "lineage", "unknown". */
 const char *grade_name(enum grade g);

@@ -16,11 +16,6 @@ deps-fuzz:
 ##? run: builds, then starts a collector and an agent that watches this host (root)
 .PHONY: run
 run:
-ifeq ($(filter chaperone-agent,$(PROGRAMS)),)
-	@echo "make run needs the agent and the collector, which this tree does" \
-	    "not link yet; try: make, then build/bin/chaperone scan DIR" >&2
-	@exit 1
-endif
 	@if [ "$$(id -u)" != 0 ]; then packaging/bootstrap run; fi
 	@$(MAKE) --no-print-directory DEPS=$(DEPS) deps-run
 	@$(submake) all
@@ -46,6 +41,9 @@ install: all
 	    install -D -m 644 "$$page" \
 	        "$(MAN)/man$$section/$${page##*/}"; \
 	done
+	install -d $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	install -m 644 packaging/sysusers/chaperone.conf \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	for unit in packaging/systemd/*.service; do \
 	    [ -e "$$unit" ] || continue; \
 	    sed 's:@PREFIX@:$(PREFIX):g' "$$unit" \

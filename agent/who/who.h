@@ -60,6 +60,8 @@ int who_reload(struct who *w, struct diag *why) MUST_CHECK;
 void who_fork(struct who *w, pid_t parent, pid_t child);
 void who_exec(struct who *w, pid_t pid);
 void who_exit(struct who *w, pid_t pid);
+/* who_lost - events of the connector were lost. */
+void who_lost(struct who *w);
 
 /*
  * who_pid - who stands behind a process. @gone: it has ended, so only what was

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lineage - which process came from which.
+ *
+ * Owns: the table of processes, kept by the process connector and completed
+ * from /proc.
+ * Never: trusts a pid alone: a process is a pid and a start time. When one ends
+ * its children take over its session, so that a daemonised program still has
+ * its line; and a pid that comes again too soon makes late events of it
+ * doubtful (process.crowded).
+ *
+ * Every walk up a line is bounded by DEPTH_MAX; every walk over the table by
+ * LINEAGE_MAX.
+ */
+#include "agent/who/lineage.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/actor.h"
+#include "lib/clock.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define SLOTS 16384
+#define DEPTH_MAX 512
+#define KEEP_US 60000000 /* an ended process is remembered */
+#define CROWDED_US 10000000 /* a pid that comes again within this time */
+#define STAT_MAX 4096
+
+struct lineage {
+	char proc[256];
+	struct process *slots[SLOTS];
+	size_t count;
+	struct process *oldest, *newest; /* among the ended */
+};
+
+/* ---- the table ---- */
+
+static struct process **
+slot_of(struct lineage *l, pid_t pid)
+{
+	return &l->slots[(uint32_t)pid % SLOTS];
+}
+
+/* The newest of that pid: it stands first in its chain. */
+static struct process *
+find(struct lineage *l, pid_t pid)
+{
+	struct process *p = *slot_of(l, pid);
+
+	while (p != NULL && p->pid != pid)
+		p = p->chain;
+	return p;
+}
+
+static void
+adopt(struct process *parent, struct process *child)
+{
+	child->parent = parent;
+	if (parent == NULL)
+		return;
+	child->prev = NULL;
+	child->next = parent->children;
+	if (child->next != NULL)
+		child->next->prev = child;
+	parent->children = child;
+}
+
+static void
+disown(struct process *child)
+{
+	if (child->parent == NULL)
+		return;
+	if (child->prev != NULL)
+		child->prev->next = child->next;
+	else
+		child->parent->children = child->next;
+	if (child->next != NULL)
+		child->next->prev = child->prev;
+	child->parent = child->prev = child->next = NULL;
+}
+
+struct session *
+lineage_session(struct process *p)
+{
+	struct process *at = p;
+
+	for (int i = 0; at != NULL && i < DEPTH_MAX; i++) {
+		if (at->session != NULL) {
+			p->session = at->session;
+			return p->session;
+		}
+		at = at->parent;
+	}
+	return NULL;
+}
+
+/* True if the line is whole: it ends at a process that is known to begin it. */
+static bool
+is_whole(const struct process *p)
+{
+	for (int i = 0; p != NULL && i < DEPTH_MAX; i++) {
+		if (p->known)
+			return true;
+		p = p->parent;
+	}
+	return false;
+}
+
+/* The children go on with what they had through @p. */
+static void
+leave_children(struct process *p)
+{
+	struct session *s = lineage_session(p);
+	bool whole = is_whole(p);
+
+	while (p->children != NULL) {
+		struct process *c = p->children;
+
+		disown(c);
+		if (c->session == NULL)
+			c->session = s;
+		c->known |= whole;
+		adopt(p->parent, c);
+	}
+}
+
+static void
+unlist_ended(struct lineage *l, struct process *p)
+{
+	if (!p->ended)
+		return;
+	if (p->older != NULL)
+		p->older->newer = p->newer;
+	else
+		l->oldest = p->newer;
+	if (p->newer != NULL)
+		p->newer->older = p->older;
+	else
+		l->newest = p->older;
+	p->older = p->newer = NULL;
+}
+
+static void
+forget(struct lineage *l, struct process *p)
+{
+	struct process **at = slot_of(l, p->pid);
+
+	while (*at != p)
+		at = &(*at)->chain;
+	*at = p->chain;
+	leave_children(p);
+	disown(p);
+	unlist_ended(l, p);
+	free(p);
+	l->count--;
+}
+
+static struct process *
+add(struct lineage *l, pid_t pid)
+{
+	struct process **slot = slot_of(l, pid);
+	struct process *p;
+
+	if (l->count >= LINEAGE_MAX) {
+		if (l->oldest == NULL)
+			return NULL;
+		forget(l, l->oldest);
+	}
+	p = calloc(1, sizeof *p);
+	if (p == NULL)
+		return NULL;
+	p->pid = pid;
+	p->loginuid = p->audit_ses = p->uid = ACTOR_UNSET;
+	p->chain = *slot;
+	*slot = p;
+	l->count++;
+	return p;
+}
+
+static void
+end(struct lineage *l, struct process *p)
+{
+	if (p->ended)
+		return;
+	leave_children(p);
+	(void)lineage_session(p);
+	p->known = is_whole(p);
+	disown(p);
+	p->ended = true;
+	p->ended_us = clock_boot_us();
+	p->older = l->newest;
+	if (l->newest != NULL)
+		l->newest->newer = p;
+	else
+		l->oldest = p;
+	l->newest = p;
+}
+
+/* ---- /proc ---- */
+
+static int
+open_proc(const struct lineage *l, pid_t pid, const char *name)
+{
+	char path[320];
+
+	if (str_format(
+		path, sizeof path, "%s/%d/%s", l->proc, (int)pid, name) != 0)
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static ssize_t
+read_proc(const struct lineage *l, pid_t pid, const char *name, char *out,
+    size_t size)
+{
+	OWN_FD int fd = open_proc(l, pid, name);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
+
+	out[n < 0 ? 0 : n] = '\0';
+	return n;
+}
+
+/* Parent and start time. The name in parentheses may hold anything. */
+static bool
+read_stat(const struct lineage *l, pid_t pid, pid_t *parent, uint64_t *start)
+{
+	char text[STAT_MAX];
+	const char *p;
+	char *save = NULL;
+	int field = 2;
+
+	if (read_proc(l, pid, "stat", text, sizeof text) <= 0)
+		return false;
+	p = strrchr(text, ')');
+	if (p == NULL)
+		return false;
+	*parent = 0;
+	*start = 0;
+	/* Field 3 follows; 4 is the parent, 22 the start (proc(5)). */
+	for (char *w = strtok_r((char *)(uintptr_t)(p + 1), " ", &save);
+	     w != NULL && field < 22; w = strtok_r(NULL, " ", &save)) {
+		uint64_t v = 0;
+
+		field++;
+		if (field == 4 && str_u64(w, INT32_MAX, &v) == 0)
+			*parent = (pid_t)v;
+		if (field == 22 && str_u64(w, INT64_MAX, start) != 0)
+			return false;
+	}
+	return field == 22;
+}
+
+static uint32_t
+read_u32(const struct lineage *l, pid_t pid, const char *name)
+{
+	char text[32];
+	uint64_t v;
+	ssize_t n = read_proc(l, pid, name, text, sizeof text);
+
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	return n > 0 && str_u64(text, UINT32_MAX, &v) == 0 ? (uint32_t)v
+							   : ACTOR_UNSET;
+}
+
+/* What an event may ask of it, while it can still be looked at. */
+void
+lineage_look(const struct lineage *l, struct process *p)
+{
+	char path[320];
+	struct stat st;
+	ssize_t n;
+
+	p->loginuid = read_u32(l, p->pid, "loginuid");
+	p->audit_ses = read_u32(l, p->pid, "sessionid");
+	if (str_format(path, sizeof path, "%s/%d", l->proc, (int)p->pid) == 0 &&
+	    stat(path, &st) == 0)
+		p->uid = st.st_uid;
+	if (str_format(path, sizeof path, "%s/%d/exe", l->proc, (int)p->pid) !=
+	    0)
+		return;
+	n = readlink(path, p->exe, sizeof p->exe - 1);
+	p->exe[n < 0 ? 0 : n] = '\0';
+	/* Cut, and told as cut. */
+	if (n == (ssize_t)sizeof p->exe - 1)
+		memcpy(p->exe + sizeof p->exe - 4, "...", 4);
+}
+
+uint64_t
+lineage_start(const struct lineage *l, pid_t pid)
+{
+	uint64_t start;
+	pid_t parent;
+
+	return read_stat(l, pid, &parent, &start) ? start : 0;
+}
+
+/* A process found in /proc, and what it came from, up to the first. */
+static struct process *
+take_late(struct lineage *l, pid_t pid, int depth)
+{
+	struct process *p = find(l, pid), *up = NULL;
+	uint64_t start;
+	pid_t parent;
+
+	if (depth > DEPTH_MAX || !read_stat(l, pid, &parent, &start))
+		return NULL;
+	if (p != NULL && !p->ended && p->start_ticks == start)
+		return p;
+	if (p != NULL && !p->ended && p->start_ticks == 0) {
+		/* Seen born, looked at for the first time. */
+		p->start_ticks = start;
+		lineage_look(l, p);
+		return p;
+	}
+	if (p != NULL)
+		end(l, p);
+	/* Recursion is bounded by DEPTH_MAX; the kernel's tree has no loops. */
+	if (parent > 0 && parent != pid)
+		up = take_late(l, parent, depth + 1);
+	p = add(l, pid);
+	if (p == NULL)
+		return NULL;
+	p->start_ticks = start;
+	p->late = true;
+	/* A child of the first process may have been given to it. */
+	p->known = parent == 0;
+	adopt(up, p);
+	lineage_look(l, p);
+	return p;
+}
+
+/* ---- the door ---- */
+
+int
+lineage_new(const char *proc, struct lineage **out)
+{
+	struct lineage *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return -ENOMEM;
+	if (str_copy(l->proc, sizeof l->proc, proc) != 0) {
+		free(l);
+		return -ENAMETOOLONG;
+	}
+	*out = l;
+	return 0;
+}
+
+void
+lineage_free(struct lineage *l)
+{
+	if (l == NULL)
+		return;
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct process *p = l->slots[i];
+
+		while (p != NULL) {
+			struct process *next = p->chain;
+
+			free(p);
+			p = next;
+		}
+	}
+	free(l);
+}
+
+int
+lineage_seed(struct lineage *l)
+{
+	const struct dirent *e;
+	DIR *d = opendir(l->proc);
+
+	if (d == NULL)
+		return -errno;
+	while ((e = readdir(d)) != NULL) {
+		uint64_t pid;
+
+		if (str_u64(e->d_name, INT32_MAX, &pid) == 0 && pid > 0)
+			(void)take_late(l, (pid_t)pid, 0);
+	}
+	(void)closedir(d);
+	return 0;
+}
+
+void
+lineage_fork(struct lineage *l, pid_t parent, pid_t child)
+{
+	struct process *old = find(l, child), *up = find(l, parent), *p;
+	bool crowded = old != NULL;
+
+	if (old != NULL && !old->ended)
+		end(l, old); /* its end was missed */
+	else if (old != NULL && clock_boot_us() - old->ended_us > CROWDED_US)
+		crowded = false;
+	if (up == NULL || up->ended)
+		up = take_late(l, parent, 0);
+	p = add(l, child);
+	if (p == NULL)
+		return;
+	p->crowded = crowded;
+	/* A parent that is not known leaves the line open. */
+	adopt(up, p);
+	if (up != NULL) {
+		p->loginuid = up->loginuid;
+		p->audit_ses = up->audit_ses;
+		p->uid = up->uid;
+		memcpy(p->exe, up->exe, sizeof p->exe);
+	}
+}
+
+void
+lineage_exec(struct lineage *l, pid_t pid)
+{
+	struct process *p = find(l, pid);
+
+	if (p == NULL || p->ended) {
+		(void)take_late(l, pid, 0);
+		return;
+	}
+	/* Only people's programs are looked at: it costs four system calls. */
+	if (lineage_session(p) != NULL || p->loginuid != ACTOR_UNSET)
+		lineage_look(l, p);
+	else
+		p->exe[0] = '\0';
+}
+
+void
+lineage_exit(struct lineage *l, pid_t pid)
+{
+	struct process *p = find(l, pid);
+
+	if (p != NULL)
+		end(l, p);
+}
+
+void
+lineage_tick(struct lineage *l)
+{
+	uint64_t now = clock_boot_us();
+
+	while (l->oldest != NULL && now - l->oldest->ended_us > KEEP_US)
+		forget(l, l->oldest);
+}
+
+struct process *
+lineage_get(struct lineage *l, pid_t pid, bool gone)
+{
+	struct process *p;
+
+	if (!gone) {
+		p = take_late(l, pid, 0);
+		if (p != NULL) {
+			/* What people are at the event is what counts. */
+			if (lineage_session(p) != NULL ||
+			    p->loginuid != ACTOR_UNSET)
+				lineage_look(l, p);
+			return p;
+		}
+	}
+	return find(l, pid);
+}
+
+bool
+lineage_lead(struct lineage *l, struct session *s)
+{
+	struct process *p = take_late(l, s->leader, 0);
+
+	if (p == NULL)
+		p = find(l, s->leader);
+	if (p == NULL || (p->start_ticks != 0 && s->start_ticks != 0 &&
+			     p->start_ticks != s->start_ticks))
+		return false;
+	p->session = s;
+	p->leads = true;
+	return true;
+}
+
+void
+lineage_drop(struct lineage *l, const struct session *s)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		for (struct process *p = l->slots[i]; p != NULL; p = p->chain)
+			if (p->session == s)
+				p->session = NULL;
+}
+
+bool
+lineage_used(const struct lineage *l, const struct session *s)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		for (struct process *p = l->slots[i]; p != NULL; p = p->chain)
+			if (lineage_session(p) == s)
+				return true;
+	return false;
+}
+
+void
+lineage_each(
+    struct lineage *l, bool (*each)(void *ctx, struct process *p), void *ctx)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		for (struct process *p = l->slots[i]; p != NULL; p = p->chain)
+			if (!p->ended && !each(ctx, p))
+				return;
+}
+
+void
+lineage_lost(struct lineage *l)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		for (struct process *p = l->slots[i]; p != NULL; p = p->chain) {
+			p->crowded = true;
+			if (!p->ended && p->start_ticks == 0)
+				end(l, p);
+		}
+	}
+}
+
+size_t
+lineage_count(const struct lineage *l)
+{
+	return l->count;
+}

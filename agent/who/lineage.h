@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lineage - which process came from which; for this room alone.
+ *
+ * A process is remembered from its fork to a minute after its end. What it
+ * came from is kept in the form that matters: the login session at the head of
+ * its line, which it keeps when its parents end.
+ */
+#ifndef AGENT_WHO_LINEAGE_H
+#define AGENT_WHO_LINEAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/who/session.h"
+#include "lib/own.h"
+
+#define LINEAGE_MAX 262144 /* processes that are remembered */
+#define LINEAGE_EXE_MAX 256
+
+struct process {
+	pid_t pid;
+	uint64_t start_ticks; /* 0: not looked at yet */
+	struct process *parent; /* NULL: not known, or it ended long ago */
+	struct process *children, *next, *prev; /* siblings */
+	struct session *session; /* its line's, as far as that is settled */
+	bool leads; /* it is the leader of that session */
+	bool known; /* its line is whole up to the first process */
+	bool late; /* not seen born: found in /proc */
+	bool ended;
+	bool crowded; /* the pid was used by another shortly before */
+	uint64_t ended_us;
+	uint32_t loginuid, audit_ses, uid; /* ACTOR_UNSET */
+	char exe[LINEAGE_EXE_MAX];
+	struct process *chain; /* of the table's slot */
+	struct process *older, *newer; /* among the ended */
+};
+
+struct lineage;
+
+/* lineage_new - @proc: "/proc", or a tree that looks like it. */
+int lineage_new(const char *proc, struct lineage **out) MUST_CHECK;
+void lineage_free(struct lineage *l);
+/* lineage_seed - takes in every process that lives; 0 or -errno. */
+int lineage_seed(struct lineage *l) MUST_CHECK;
+
+void lineage_fork(struct lineage *l, pid_t parent, pid_t child);
+void lineage_exec(struct lineage *l, pid_t pid);
+void lineage_exit(struct lineage *l, pid_t pid);
+/* lineage_lost - events were lost: what was only seen born is looked at anew,
+ * and nothing that has ended is trusted any more. */
+void lineage_lost(struct lineage *l);
+/* lineage_tick - forgets who ended more than a minute ago. */
+void lineage_tick(struct lineage *l);
+
+/*
+ * lineage_get - a process by pid, or NULL.
+ * @gone: it had ended when its event was read, so that /proc is not asked; else
+ * what is remembered is compared with /proc and taken anew where it differs.
+ */
+struct process *lineage_get(struct lineage *l, pid_t pid, bool gone);
+/* lineage_look - reads its credentials and program from /proc now. */
+void lineage_look(const struct lineage *l, struct process *p);
+/* lineage_session - the session at the head of a process's line, or NULL. */
+struct session *lineage_session(struct process *p);
+/* lineage_lead - marks the leader of a session, if it lives with that start. */
+bool lineage_lead(struct lineage *l, struct session *s);
+/* lineage_drop - forgets a session everywhere: it is about to be freed. */
+void lineage_drop(struct lineage *l, const struct session *s);
+/* lineage_used - true if a process that lives is of this session. */
+bool lineage_used(const struct lineage *l, const struct session *s);
+/* lineage_each - every process that lives; @each returns false to end it. */
+void lineage_each(
+    struct lineage *l, bool (*each)(void *ctx, struct process *p), void *ctx);
+size_t lineage_count(const struct lineage *l);
+/* lineage_start - field 22 of /proc/PID/stat, 0 if there is no such process. */
+uint64_t lineage_start(const struct lineage *l, pid_t pid);
+
+#endif

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * who - a pid or a flow in, an actor out.
+ *
+ * Owns: the sessions of this host, and the order in which evidence counts: the
+ * session at the head of a process's line; else the session that has the
+ * kernel's session number; else the login uid alone.
+ * Never: names a person on less than the grade says. What contradicts itself
+ * is graded down, with the reason.
+ *
+ * A key that the roster knows is the strongest word. An account is its holder's
+ * word only if it is one person's, and only if the key that opened it is not a
+ * stranger's. sshd's log can be written to by local users (syslog(3)), so what
+ * rests on it alone is never graded "key".
+ */
+#include "agent/who/who.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/who/lineage.h"
+#include "agent/who/roster.h"
+#include "agent/who/session.h"
+#include "agent/who/socket.h"
+#include "agent/who/sources.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define PASSWD_MAX 100000
+
+struct who {
+	char roster_path[4096], proc[256];
+	struct roster *roster;
+	struct lineage *lineage;
+	struct sources *sources;
+	struct session *sessions[SESSIONS_MAX];
+	size_t nsessions;
+	int netlink;
+	who_session_fn *tell;
+	void *ctx;
+	bool told; /* sessions are told from now on */
+	uint64_t second_us;
+	struct who_counters counters;
+};
+
+/* ---- from a session to a person ---- */
+
+PRINTF_LIKE(2, 3)
+static void
+why(struct actor *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	/* Texts of ours and ids of the roster; what is too long is cut. */
+	(void)vsnprintf(a->why, sizeof a->why, fmt, ap);
+	va_end(ap);
+}
+
+static void
+name(struct actor *a, const char *provider, const char *person)
+{
+	(void)str_copy(a->provider, sizeof a->provider,
+	    provider == NULL ? "unknown" : provider);
+	(void)str_copy(
+	    a->person, sizeof a->person, person == NULL ? "unknown" : person);
+}
+
+/* By the key that opened the session. True if that settles it. */
+static bool
+by_key(struct who *w, const struct session *s, struct actor *a)
+{
+	struct roster_match m = {.answer = ROSTER_NONE};
+
+	if (s->key_fp[0] != '\0')
+		m = roster_key(w->roster, s->key_fp, s->opened.wall_us);
+	if (m.answer == ROSTER_NONE)
+		return false;
+	if (m.answer == ROSTER_EXPIRED) {
+		a->grade = GRADE_SESSION;
+		name(a, NULL, NULL);
+		why(a,
+		    "the session's key is listed for %s of %s, but not for "
+		    "this time",
+		    m.person, m.provider);
+		return true;
+	}
+	name(a, m.provider, m.person);
+	a->grade = s->source == SESSION_PAM ? GRADE_KEY : GRADE_ACCOUNT;
+	if (s->source == SESSION_PAM)
+		why(a, "the key that opened the session is in the roster");
+	else
+		why(a, "the key is in the roster; that it opened the session "
+		       "is known from sshd's log alone");
+	return true;
+}
+
+static void
+by_account(struct who *w, const struct session *s, struct actor *a)
+{
+	struct roster_match m =
+	    roster_account(w->roster, s->account, s->opened.wall_us);
+
+	a->grade = GRADE_SESSION;
+	switch (m.answer) {
+	case ROSTER_NONE:
+		name(a, NULL, NULL);
+		why(a, "neither the account nor its key is in the roster");
+		return;
+	case ROSTER_SHARED:
+		name(a, m.provider, NULL);
+		why(a, "several people share the account, and the key is not "
+		       "in the roster");
+		return;
+	case ROSTER_EXPIRED:
+		name(a, NULL, NULL);
+		why(a,
+		    "the account is listed for %s of %s, but not for this "
+		    "time",
+		    m.person, m.provider);
+		return;
+	case ROSTER_ONE:
+		break;
+	}
+	if (m.keyed && s->key_fp[0] != '\0') {
+		name(a, m.provider, NULL);
+		why(a, "the account is one person's, but was opened with a key "
+		       "that is not in the roster");
+		return;
+	}
+	name(a, m.provider, m.person);
+	a->grade = GRADE_ACCOUNT;
+	why(a, "the account is one person's");
+}
+
+static void
+by_session(struct who *w, const struct session *s, struct actor *a)
+{
+	(void)str_copy(a->account, sizeof a->account, s->account);
+	(void)str_copy(a->session, sizeof a->session, s->id);
+	(void)str_copy(a->src_addr, sizeof a->src_addr, s->src_addr);
+	(void)str_copy(a->method, sizeof a->method, s->method);
+	if (s->doubtful) {
+		a->grade = GRADE_SESSION;
+		name(a, NULL, NULL);
+		why(a, "sshd's log says two different things of this session");
+		return;
+	}
+	(void)str_copy(a->key_fp, sizeof a->key_fp, s->key_fp);
+	if (!by_key(w, s, a))
+		by_account(w, s, a);
+}
+
+/* ---- from a process to a session ---- */
+
+/* The account of a uid, from the local file alone. */
+static bool
+account_of(uint32_t uid, char *out, size_t size)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	bool found = false;
+
+	if (f == NULL)
+		return false;
+	for (int i = 0; !found && i < PASSWD_MAX; i++) {
+		const struct passwd *p = fgetpwent(f);
+
+		if (p == NULL)
+			break;
+		found =
+		    p->pw_uid == uid && str_copy(out, size, p->pw_name) == 0;
+	}
+	(void)fclose(f);
+	return found;
+}
+
+static struct session *
+by_number(struct who *w, uint32_t audit_ses)
+{
+	for (size_t i = 0; audit_ses != ACTOR_UNSET && i < w->nsessions; i++)
+		if (w->sessions[i]->audit_ses == audit_ses)
+			return w->sessions[i];
+	return NULL;
+}
+
+/* Nothing but the login uid, which an unset process can choose freely. */
+static void
+by_loginuid(struct who *w, struct actor *a)
+{
+	struct roster_match m;
+
+	a->grade = GRADE_LINEAGE;
+	name(a, NULL, NULL);
+	if (!account_of(a->loginuid, a->account, sizeof a->account)) {
+		why(a, "a login uid without an account and without a session");
+		return;
+	}
+	m = roster_account(w->roster, a->account, clock_now().wall_us);
+	if (m.answer == ROSTER_ONE)
+		name(a, m.provider, m.person);
+	else if (m.answer == ROSTER_SHARED)
+		name(a, m.provider, NULL);
+	why(a, "by the login uid alone: no login session is known with it");
+}
+
+static void
+lost(struct actor *a, const char *reason)
+{
+	a->grade = GRADE_UNKNOWN;
+	a->lost = true;
+	name(a, NULL, NULL);
+	why(a, "%s", reason);
+}
+
+static void
+weaken(struct actor *a, enum grade most, const char *reason)
+{
+	if (a->grade >= most)
+		return;
+	a->grade = most;
+	why(a, "%s", reason);
+}
+
+static void
+by_process(struct who *w, struct process *p, struct actor *a)
+{
+	struct session *s = lineage_session(p);
+
+	a->loginuid = p->loginuid;
+	a->audit_ses = p->audit_ses;
+	a->uid = p->uid;
+	a->start_ticks = p->start_ticks;
+	(void)str_copy(a->exe, sizeof a->exe, p->exe);
+	if (s != NULL) {
+		by_session(w, s, a);
+		if (s->loginuid != ACTOR_UNSET && p->loginuid != s->loginuid)
+			weaken(a, GRADE_LINEAGE,
+			    "by descent from the session; the login uid was "
+			    "changed within it");
+		return;
+	}
+	s = by_number(w, p->audit_ses);
+	if (s != NULL) {
+		by_session(w, s, a);
+		weaken(a, GRADE_ACCOUNT,
+		    "by the kernel's session number: the line of processes "
+		    "does not reach the session");
+		return;
+	}
+	if (p->loginuid != ACTOR_UNSET) {
+		by_loginuid(w, a);
+		return;
+	}
+	a->grade = GRADE_UNKNOWN;
+	name(a, NULL, NULL);
+	why(a, "no login stands behind the process");
+}
+
+void
+who_pid(struct who *w, pid_t pid, bool gone, struct actor *out)
+{
+	struct process *p = lineage_get(w->lineage, pid, gone);
+
+	*out = (struct actor){.loginuid = ACTOR_UNSET,
+	    .audit_ses = ACTOR_UNSET,
+	    .uid = ACTOR_UNSET,
+	    .pid = pid};
+	if (p == NULL)
+		lost(out, "the process had ended before it was looked at");
+	else if (gone && p->crowded)
+		lost(out, "the process had ended, and its number was used by "
+			  "another shortly before or after");
+	else
+		by_process(w, p, out);
+	w->counters.by_grade[out->grade]++;
+}
+
+void
+who_flow(
+    struct who *w, const struct tuple *t, struct actor *out, bool *outgoing)
+{
+	struct socket_owner o;
+
+	socket_find(w->netlink, w->lineage, w->proc, t, &o);
+	*outgoing = o.outgoing;
+	if (o.pid != 0) {
+		who_pid(w, o.pid, false, out);
+		return;
+	}
+	*out = (struct actor){.loginuid = ACTOR_UNSET,
+	    .audit_ses = ACTOR_UNSET,
+	    .uid = ACTOR_UNSET};
+	lost(out, o.why);
+	w->counters.by_grade[out->grade]++;
+}
+
+/* ---- sessions come and go ---- */
+
+static void
+tell(struct who *w, struct session *s, bool open)
+{
+	struct session_event e = {
+	    .open = open, .at = open ? s->opened : clock_now()};
+	struct process *p;
+
+	if (!w->told || (open && s->told_open) || (!open && !s->told_open))
+		return;
+	s->told_open = open;
+	e.actor = (struct actor){.loginuid = s->loginuid,
+	    .audit_ses = s->audit_ses,
+	    .uid = ACTOR_UNSET,
+	    .pid = s->leader,
+	    .start_ticks = s->start_ticks};
+	by_session(w, s, &e.actor);
+	p = lineage_get(w->lineage, s->leader, true);
+	if (p != NULL && p->session == s)
+		(void)str_copy(e.actor.exe, sizeof e.actor.exe, p->exe);
+	(void)str_copy(e.tty, sizeof e.tty, s->tty);
+	w->tell(w->ctx, &e);
+}
+
+static struct session *
+find_session(struct who *w, const struct session *s)
+{
+	for (size_t i = 0; i < w->nsessions; i++)
+		if (w->sessions[i]->leader == s->leader &&
+		    w->sessions[i]->start_ticks == s->start_ticks)
+			return w->sessions[i];
+	return NULL;
+}
+
+/* The leader of a session from the log has to be sshd, and to live. */
+static bool
+check_leader(struct who *w, struct session *s)
+{
+	static const char SSHD[] = "/sshd";
+	struct process *p = lineage_get(w->lineage, s->leader, false);
+	size_t n;
+
+	if (p == NULL || p->ended || p->start_ticks == 0)
+		return false;
+	lineage_look(w->lineage, p);
+	n = strlen(p->exe);
+	if (n < sizeof SSHD - 1 ||
+	    !str_eq(p->exe + n - (sizeof SSHD - 1), SSHD))
+		return false;
+	s->start_ticks = p->start_ticks;
+	s->loginuid = p->loginuid;
+	s->audit_ses = p->audit_ses;
+	return str_format(s->id, sizeof s->id, "%d-%llu", (int)s->leader,
+		   (unsigned long long)s->start_ticks) == 0;
+}
+
+static void
+on_opened(void *ctx, const struct session *given, bool history)
+{
+	struct who *w = ctx;
+	struct session s = *given;
+	struct session *have, *fresh;
+
+	if (s.source == SESSION_LOG && !check_leader(w, &s))
+		return;
+	if (s.source == SESSION_PAM)
+		w->counters.pam = true;
+	if (s.opened.boot_us == 0)
+		s.opened = clock_now();
+	have = find_session(w, &s);
+	if (have != NULL) {
+		if (s.source == SESSION_LOG && have->source == SESSION_LOG &&
+		    !history &&
+		    (!str_eq(have->key_fp, s.key_fp) ||
+			!str_eq(have->account, s.account)))
+			have->doubtful = true;
+		if (s.source == SESSION_PAM && have->source == SESSION_LOG) {
+			s.told_open = have->told_open;
+			s.ended = have->ended;
+			*have = s;
+		}
+		return;
+	}
+	if (w->nsessions == SESSIONS_MAX)
+		return;
+	fresh = malloc(sizeof *fresh);
+	if (fresh == NULL)
+		return;
+	*fresh = s;
+	w->sessions[w->nsessions++] = fresh;
+	if (!lineage_lead(w->lineage, fresh))
+		fresh->ended = true;
+	tell(w, fresh, true);
+	w->counters.sessions = w->nsessions;
+}
+
+static void
+on_closed(void *ctx, const char *id)
+{
+	struct who *w = ctx;
+
+	for (size_t i = 0; i < w->nsessions; i++) {
+		struct session *s = w->sessions[i];
+
+		if (!str_eq(s->id, id) || s->ended)
+			continue;
+		s->ended = true;
+		tell(w, s, false);
+	}
+}
+
+/* Once a second: leaders that died silently, sessions that nobody is of. */
+static void
+sweep(struct who *w)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->nsessions; i++) {
+		struct session *s = w->sessions[i];
+
+		if (!s->ended &&
+		    lineage_start(w->lineage, s->leader) != s->start_ticks)
+			s->ended = true;
+		if (s->ended)
+			tell(w, s, false);
+		if (s->ended && !lineage_used(w->lineage, s)) {
+			lineage_drop(w->lineage, s);
+			free(s);
+			continue;
+		}
+		w->sessions[kept++] = s;
+	}
+	w->nsessions = kept;
+	w->counters.sessions = kept;
+	lineage_tick(w->lineage);
+	w->counters.processes = lineage_count(w->lineage);
+}
+
+int
+who_step(struct who *w)
+{
+	uint64_t now = clock_boot_us();
+	int r = sources_step(w->sources);
+
+	if (!w->told) {
+		w->told = true;
+		for (size_t i = 0; i < w->nsessions; i++)
+			tell(w, w->sessions[i], true);
+	}
+	if (now - w->second_us >= 1000000) {
+		w->second_us = now;
+		sweep(w);
+	}
+	return r;
+}
+
+/* ---- the door ---- */
+
+int
+who_open(const struct who_config *c, who_session_fn *session, void *ctx,
+    struct who **out, struct diag *why_not)
+{
+	struct who *w = calloc(1, sizeof *w);
+	const struct sources_calls calls = {
+	    .ctx = w, .opened = on_opened, .closed = on_closed};
+	int r = 0;
+
+	if (w == NULL)
+		return -ENOMEM;
+	w->tell = session;
+	w->ctx = ctx;
+	if (c->roster != NULL)
+		r = str_copy(w->roster_path, sizeof w->roster_path, c->roster);
+	if (r == 0)
+		r = str_copy(w->proc, sizeof w->proc, c->proc);
+	if (r == 0)
+		r = roster_read(c->roster, &w->roster, why_not);
+	if (r == 0)
+		r = lineage_new(c->proc, &w->lineage);
+	if (r == 0)
+		r = lineage_seed(w->lineage);
+	if (r == 0)
+		r = sources_open(
+		    c->sessions_dir, c->sshd_log, &calls, &w->sources, why_not);
+	w->netlink = socket_open();
+	if (r != 0) {
+		who_close(w);
+		return r;
+	}
+	*out = w;
+	return 0;
+}
+
+void
+who_close(struct who *w)
+{
+	if (w == NULL)
+		return;
+	sources_close(w->sources);
+	lineage_free(w->lineage);
+	for (size_t i = 0; i < w->nsessions; i++)
+		free(w->sessions[i]);
+	roster_free(w->roster);
+	own_close(&w->netlink);
+	free(w);
+}
+
+int
+who_check(const char *path, struct diag *why_not)
+{
+	OWN(roster_freep) struct roster *r = NULL;
+
+	return roster_read(path, &r, why_not);
+}
+
+int
+who_fd(const struct who *w)
+{
+	return sources_fd(w->sources);
+}
+
+int
+who_reload(struct who *w, struct diag *why_not)
+{
+	struct roster *fresh = NULL;
+	int r = roster_read(
+	    w->roster_path[0] != '\0' ? w->roster_path : NULL, &fresh, why_not);
+
+	if (r != 0)
+		return r;
+	roster_free(w->roster);
+	w->roster = fresh;
+	return 0;
+}
+
+void
+who_fork(struct who *w, pid_t parent, pid_t child)
+{
+	lineage_fork(w->lineage, parent, child);
+}
+
+void
+who_exec(struct who *w, pid_t pid)
+{
+	lineage_exec(w->lineage, pid);
+}
+
+void
+who_exit(struct who *w, pid_t pid)
+{
+	lineage_exit(w->lineage, pid);
+}
+
+void
+who_lost(struct who *w)
+{
+	lineage_lost(w->lineage);
+}
+
+const struct who_counters *
+who_counters(const struct who *w)
+{
+	return &w->counters;
+}
