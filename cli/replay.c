@@ -57,7 +57,7 @@ struct stream {
 	struct stream *chain;
 	uint64_t flow, id;
 	struct tuple tuple;
-	bool midstream, closed, answered;
+	bool opened, midstream, closed, answered;
 	uint64_t to_server, to_client;
 	char how[64];
 	struct gap *gaps; /* owned, GAPS_MAX at most */
@@ -83,6 +83,9 @@ struct replay {
 	const char *path;
 	struct stream *buckets[BUCKETS];
 	struct part *parts, **parts_end;
+	/* Flow numbers are given in order; these make small ones of them. */
+	uint64_t first_flow, before;
+	bool begun;
 	uint64_t streams, objects, findings, gaps, broken;
 	int refused;
 	struct diag why;
@@ -340,6 +343,28 @@ stream_find(struct replay *r, uint64_t flow)
 	return p;
 }
 
+/* What an inspector says may come before what capture says. */
+static struct stream *
+stream_get(struct replay *r, uint64_t flow)
+{
+	struct stream **at = stream_find(r, flow);
+	struct stream *s = *at;
+
+	if (s != NULL)
+		return s;
+	s = calloc(1, sizeof *s);
+	must(s != NULL);
+	if (!r->begun)
+		r->first_flow = flow;
+	r->begun = true;
+	s->flow = flow;
+	s->id = r->before + (flow - r->first_flow) + 1;
+	buf_init(&s->lines, LINES_ENOUGH + LINE_BYTES);
+	*at = s;
+	r->streams++;
+	return s;
+}
+
 static void
 stream_print(struct replay *r, struct stream *s)
 {
@@ -366,7 +391,8 @@ stream_done(struct replay *r, struct stream **at)
 {
 	struct stream *s = *at;
 
-	stream_print(r, s);
+	if (s->opened)
+		stream_print(r, s);
 	*at = s->chain;
 	free(s->gaps);
 	buf_done(&s->lines);
@@ -385,32 +411,21 @@ streams_finish(struct replay *r)
 static void
 on_open(void *ctx, const struct hub_open *o)
 {
-	struct replay *r = ctx;
-	struct stream **at = stream_find(r, o->flow);
-	struct stream *s;
+	struct stream *s = stream_get(ctx, o->flow);
 
-	if (*at != NULL)
-		return;
-	s = calloc(1, sizeof *s);
-	must(s != NULL);
-	s->flow = o->flow;
-	s->id = ++r->streams;
+	s->opened = true;
 	s->tuple = o->tuple;
 	s->midstream = o->midstream;
-	buf_init(&s->lines, LINES_ENOUGH + LINE_BYTES);
-	*at = s;
 }
 
 static void
 on_gap(void *ctx, const struct hub_gap *g)
 {
 	struct replay *r = ctx;
-	struct stream *s = *stream_find(r, g->flow);
+	struct stream *s = stream_get(r, g->flow);
 	struct gap *more;
 
 	r->gaps++;
-	if (s == NULL)
-		return;
 	if (s->ngaps == GAPS_MAX) {
 		s->more_gaps++;
 		s->more_bytes += g->bytes;
@@ -432,7 +447,7 @@ stream_check(struct replay *r, uint64_t flow)
 {
 	struct stream **at = stream_find(r, flow);
 
-	if (*at != NULL && (*at)->closed && (*at)->answered)
+	if (*at != NULL && (*at)->opened && (*at)->closed && (*at)->answered)
 		stream_done(r, at);
 }
 
@@ -440,10 +455,8 @@ static void
 on_close(void *ctx, const struct hub_close *c)
 {
 	struct replay *r = ctx;
-	struct stream *s = *stream_find(r, c->flow);
+	struct stream *s = stream_get(r, c->flow);
 
-	if (s == NULL)
-		return;
 	s->closed = true;
 	s->to_server = c->to_server;
 	s->to_client = c->to_client;
@@ -455,13 +468,8 @@ static void
 on_examined(void *ctx, uint64_t flow, uint64_t to_server UNUSED,
     uint64_t to_client UNUSED)
 {
-	struct replay *r = ctx;
-	struct stream *s = *stream_find(r, flow);
-
-	if (s == NULL)
-		return;
-	s->answered = true;
-	stream_check(r, flow);
+	stream_get(ctx, flow)->answered = true;
+	stream_check(ctx, flow);
 }
 
 /* ---- objects ---- */
@@ -520,11 +528,10 @@ static void
 on_object(void *ctx, const struct hub_object *o)
 {
 	struct replay *r = ctx;
-	struct stream *s = *stream_find(r, o->flow);
+	struct stream *s = stream_get(r, o->flow);
 	uint64_t id = ++r->objects;
 
-	if (s != NULL)
-		put_object(r, s, id, o);
+	put_object(r, s, id, o);
 	for (struct part **at = &r->parts; *at != NULL;) {
 		struct part *p = *at;
 
@@ -532,16 +539,16 @@ on_object(void *ctx, const struct hub_object *o)
 			at = &p->next;
 			continue;
 		}
-		if (s != NULL && p->is_finding)
+		if (p->is_finding)
 			put_finding(r, s, id, o->direction, &p->finding);
-		else if (s != NULL)
+		else
 			put_skip(r, s, id, p);
 		*at = p->next;
 		if (*at == NULL)
 			r->parts_end = at;
 		part_free(p);
 	}
-	if (s != NULL && s->lines.len > LINES_ENOUGH)
+	if (s->lines.len > LINES_ENOUGH)
 		print(&s->lines);
 }
 
@@ -565,6 +572,8 @@ on_end(void *ctx, int status, const char *error)
 	char path[SHOWN_MAX];
 
 	streams_finish(r);
+	r->before = r->streams;
+	r->begun = false;
 	if (status == 0)
 		return;
 	r->broken++;

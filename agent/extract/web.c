@@ -45,6 +45,8 @@ enum phase {
 	PHASE_LOST, /* behind a gap: text, until a head begins */
 };
 
+static const char DIGITS[] = "0123456789abcdefABCDEF";
+
 enum coding { CODING_NONE, CODING_GZIP, CODING_DEFLATE, CODING_OTHER };
 enum part { PART_OFF, PART_BEFORE, PART_MARK, PART_HEAD, PART_DATA, PART_END };
 
@@ -60,6 +62,9 @@ struct side {
 	struct buf held; /* an unfinished head or line */
 	struct request request; /* what the body under way belongs to */
 	uint64_t left; /* of a length or a chunk */
+	/* How the body is framed if it is not chunked although it says so. */
+	enum phase plain_phase;
+	uint64_t plain_left;
 	/* the body's coding */
 	enum coding coding;
 	z_stream z;
@@ -81,6 +86,7 @@ struct side {
 struct web {
 	struct web_sink sink;
 	bool http;
+	bool seen; /* a head was read */
 	uint64_t last_id;
 	struct side sides[2];
 	struct request requests[REQUESTS_MAX];
@@ -221,31 +227,66 @@ parameter(const char *value, const char *name, char *out, size_t size)
 	return false;
 }
 
-/* The value of a header in @head (lines that end in CR LF), or false. */
+/* White space and controls, which some receivers take for it. */
+static bool
+is_blank(char c)
+{
+	return (unsigned char)c <= ' ' || c == 0x7f;
+}
+
+/*
+ * A header's value as receivers take it: continued on lines that begin with
+ * white space (RFC 9112 section 5.2), without blanks at its ends, and cut to
+ * fit.
+ */
+static void
+take_value(const char *v, char *out, size_t size)
+{
+	size_t n = 0;
+
+	while (*v != '\0') {
+		size_t end = strspn(v, "\r\n");
+
+		if (end > 0 && v[end] != ' ' && v[end] != '\t')
+			break;
+		if (n > 0 || !is_blank(*v)) {
+			if (n + 1 == size)
+				break;
+			out[n++] = *v;
+		}
+		v++;
+	}
+	while (n > 0 && is_blank(out[n - 1]))
+		n--;
+	out[n] = '\0';
+}
+
+/*
+ * The first value of a header in @head, or false. As lenient as the most
+ * lenient receiver: blanks before the colon, a line that ends in CR alone.
+ */
 static bool
 header(const char *head, const char *name, char *out, size_t size)
 {
 	size_t len = strlen(name);
 
 	for (const char *p = head; *p != '\0';) {
-		size_t line = strcspn(p, "\r\n");
+		const char *q = p;
 
-		if (line > len && p[len] == ':' &&
-		    strncasecmp(p, name, len) == 0) {
-			const char *v = p + len + 1;
-			size_t n = line - len - 1;
-
-			while (n > 0 && (*v == ' ' || *v == '\t')) {
-				v++;
-				n--;
+		if (strncasecmp(p, name, len) == 0) {
+			q += len;
+			while (*q != ':' && *q != '\n' && *q != '\0' &&
+			       is_blank(*q))
+				q++;
+			if (*q == ':') {
+				take_value(q + 1, out, size);
+				return true;
 			}
-			while (n > 0 && (v[n - 1] == ' ' || v[n - 1] == '\t'))
-				n--;
-			return str_copy_len(out, size, v, n) == 0;
 		}
-		p += line;
+		p += strcspn(p, "\r\n");
 		p += strspn(p, "\r\n");
 	}
+	out[0] = '\0';
 	return false;
 }
 
@@ -369,6 +410,18 @@ give_up(struct web *w, struct side *s, const char *why)
 	s->dead = s->broken = true;
 }
 
+/* A body that is not what its coding says: looked at as it is. */
+static int
+not_coded(struct web *w, struct side *s, const uint8_t *p, size_t n)
+{
+	w->sink.skip(w->sink.ctx, "the body is not what its coding says", 0);
+	if (s->z_open)
+		(void)inflateEnd(&s->z);
+	s->z_open = false;
+	s->coding = CODING_NONE;
+	return plain(w, s, p, n);
+}
+
 static int
 inflate_feed(struct web *w, struct side *s, const uint8_t *p, size_t n)
 {
@@ -388,6 +441,8 @@ inflate_feed(struct web *w, struct side *s, const uint8_t *p, size_t n)
 		if (z == Z_STREAM_END) {
 			s->z_done = true;
 		} else if (z != Z_OK && z != Z_BUF_ERROR) {
+			if (s->decoded == 0 && s->coded == n)
+				return not_coded(w, s, p, n);
 			give_up(w, s, "the compressed body is damaged");
 		} else if (s->decoded > OUTPUT_MAX ||
 			   (s->decoded > RATIO_FROM &&
@@ -434,6 +489,36 @@ deflate_feed(struct web *w, struct side *s, const uint8_t *p, size_t n)
 	return r != 0 ? r : inflate_feed(w, s, p, n);
 }
 
+/* The two bytes that gzip begins with are waited for. */
+static int
+gzip_feed(struct web *w, struct side *s, const uint8_t *p, size_t n)
+{
+	uint8_t two[2];
+	bool held = s->has_first;
+	int r = 0;
+
+	if (s->z_open)
+		return inflate_feed(w, s, p, n);
+	if (!held && n == 1) {
+		s->first = p[0];
+		s->has_first = true;
+		return 0;
+	}
+	two[0] = held ? s->first : p[0];
+	two[1] = held ? p[0] : p[1];
+	if (two[0] != 0x1f || two[1] != 0x8b) {
+		r = not_coded(w, s, two, held);
+		return r != 0 ? r : plain(w, s, p, n);
+	}
+	if (!z_start(s, 15 + 16)) {
+		give_up(w, s, "no memory to decompress");
+		return 0;
+	}
+	if (held)
+		r = inflate_feed(w, s, two, 1);
+	return r != 0 ? r : inflate_feed(w, s, p, n);
+}
+
 static int
 body_feed(struct web *w, struct side *s, const uint8_t *p, size_t n)
 {
@@ -444,16 +529,14 @@ body_feed(struct web *w, struct side *s, const uint8_t *p, size_t n)
 	case CODING_NONE:
 		return plain(w, s, p, n);
 	case CODING_GZIP:
-		if (!s->z_open && !z_start(s, 15 + 16)) {
-			give_up(w, s, "no memory to decompress");
-			return 0;
-		}
-		return inflate_feed(w, s, p, n);
+		return gzip_feed(w, s, p, n);
 	case CODING_DEFLATE:
 		return deflate_feed(w, s, p, n);
 	case CODING_OTHER:
-		give_up(w, s, "the content coding is not known");
-		return 0;
+		/* What it says may not be true. */
+		w->sink.skip(w->sink.ctx, "the content coding is not known", 0);
+		s->coding = CODING_NONE;
+		return plain(w, s, p, n);
 	}
 	return 0;
 }
@@ -481,8 +564,11 @@ body_end(struct web *w, struct side *s, bool complete)
 		     (s->part == PART_OFF || s->part == PART_END);
 	int r = 0, e;
 
+	/* One byte alone is no coding's. */
+	if (s->has_first && !s->z_open && s->coding != CODING_NONE)
+		r = not_coded(w, s, &s->first, 1);
 	/* A body that could not be decoded still went by. */
-	if (s->coded > 0 && s->part == PART_OFF)
+	if (r == 0 && s->coded > 0 && s->part == PART_OFF)
 		r = object_open(w, s);
 	e = object_close(w, s, whole);
 	body_reset(s);
@@ -539,6 +625,32 @@ set_parts(struct side *s, const char *head)
 	s->part = PART_BEFORE;
 }
 
+/* The first number of a Content-Length, whatever stands around it. */
+static bool
+content_length(const char *head, uint64_t *out)
+{
+	char v[256], digits[20];
+	const char *p = v;
+	size_t n;
+
+	if (!header(head, "Content-Length", v, sizeof v))
+		return false;
+	p += strcspn(p, "0123456789");
+	n = strspn(p, "0123456789");
+	return str_copy_len(digits, sizeof digits, p, n) == 0 &&
+	       str_u64(digits, UINT64_C(1) << 60, out) == 0;
+}
+
+/* A body that is not chunked. */
+static enum phase
+set_length(struct side *s, const char *head, bool response)
+{
+	if (content_length(head, &s->left))
+		return s->left > 0 ? PHASE_LENGTH : PHASE_HEAD;
+	s->left = 0;
+	return response ? PHASE_CLOSE : PHASE_HEAD;
+}
+
 /* How the body behind a head is framed: RFC 9112 section 6.3. */
 static void
 set_framing(struct side *s, const char *head, bool response, bool none)
@@ -554,13 +666,13 @@ set_framing(struct side *s, const char *head, bool response, bool none)
 		return;
 	set_coding(s, head);
 	set_parts(s, head);
-	if (header(head, "Transfer-Encoding", v, sizeof v))
-		s->phase = has_token(v, "chunked") ? PHASE_SIZE : PHASE_CLOSE;
-	else if (header(head, "Content-Length", v, sizeof v) &&
-		 str_u64(v, UINT64_C(1) << 60, &s->left) == 0)
-		s->phase = s->left > 0 ? PHASE_LENGTH : PHASE_HEAD;
-	else if (response)
-		s->phase = PHASE_CLOSE;
+	s->phase = set_length(s, head, response);
+	if (!header(head, "Transfer-Encoding", v, sizeof v))
+		return;
+	s->plain_phase = s->phase;
+	s->plain_left = s->left;
+	s->left = 0;
+	s->phase = has_token(v, "chunked") ? PHASE_SIZE : PHASE_CLOSE;
 }
 
 static void
@@ -576,6 +688,7 @@ take_request(struct web *w, struct side *s, const char *head)
 	(void)str_copy_len(q->uri, sizeof q->uri, p,
 	    n < sizeof q->uri ? n : sizeof q->uri - 1);
 	(void)header(head, "Host", q->host, sizeof q->host);
+	w->seen = true;
 	if (w->requests_n < REQUESTS_MAX)
 		w->requests[(w->requests_at + w->requests_n++) % REQUESTS_MAX] =
 		    *q;
@@ -588,11 +701,23 @@ go_raw(struct web *w)
 	w->sides[0].phase = w->sides[1].phase = PHASE_RAW;
 }
 
+/* What follows cannot be read; another message may come behind it. */
+static void
+lose(struct web *w, struct side *s)
+{
+	if (w->seen) {
+		s->phase = PHASE_LOST;
+		return;
+	}
+	w->http = false;
+	go_raw(w);
+}
+
 static void
 take_response(struct web *w, struct side *s, const char *head)
 {
 	const char *p = strchr(head, ' ');
-	uint64_t status = 0;
+	uint64_t status = 0, length;
 	char code[4] = "";
 	bool none;
 
@@ -600,6 +725,7 @@ take_response(struct web *w, struct side *s, const char *head)
 		(void)str_copy_len(code, sizeof code, p + 1, 3);
 	if (str_u64(code, 999, &status) != 0)
 		status = 0;
+	w->seen = true;
 	s->request = (struct request){0};
 	if (w->requests_n > 0) {
 		s->request = w->requests[w->requests_at];
@@ -609,8 +735,11 @@ take_response(struct web *w, struct side *s, const char *head)
 			w->requests_n--;
 		}
 	}
-	none = (status >= 100 && status < 200) || status == 204 ||
-	       status == 304 || str_eq(s->request.method, "HEAD");
+	/* 204 has no body; if one is announced, some receivers take it. */
+	none =
+	    (status >= 100 && status < 200) || status == 304 ||
+	    (status == 204 && !(content_length(head, &length) && length > 0)) ||
+	    str_eq(s->request.method, "HEAD");
 	if (status == 101 || (str_eq(s->request.method, "CONNECT") &&
 				 status >= 200 && status < 300)) {
 		go_raw(w);
@@ -623,7 +752,7 @@ take_response(struct web *w, struct side *s, const char *head)
 static int
 begins(const struct side *s, const uint8_t *p, size_t n)
 {
-	static const char HTTP[] = "HTTP/1.";
+	static const char HTTP[] = "HTTP/";
 	size_t i = 0;
 
 	if (s->d == TO_CLIENT) {
@@ -631,7 +760,9 @@ begins(const struct side *s, const uint8_t *p, size_t n)
 
 		if (memcmp(p, HTTP, k) != 0)
 			return 0;
-		return k < sizeof HTTP - 1 ? -1 : 1;
+		if (n < sizeof HTTP)
+			return -1;
+		return p[k] >= '0' && p[k] <= '9' ? 1 : 0;
 	}
 	while (i < n && i < 20 &&
 	       ((p[i] >= 'A' && p[i] <= 'Z') || p[i] == '-' || p[i] == '_'))
@@ -641,28 +772,43 @@ begins(const struct side *s, const uint8_t *p, size_t n)
 	return i >= 2 && i < 20 && p[i] == ' ' ? 1 : 0;
 }
 
+/* A line of blanks that ends as the one before it, in LF alone, is taken for
+ * the empty one: the end behind it, or 0. */
+static size_t
+blank_line(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i + 2 < n; i++) {
+		size_t k = i + 1;
+
+		if (p[i] != '\n')
+			continue;
+		while (k < n && (p[k] == ' ' || p[k] == '\t'))
+			k++;
+		if (k < n && p[k] == '\n')
+			return k + 1;
+	}
+	return 0;
+}
+
 /* The end of the head in what is held: bytes up to and with the empty line. */
 static size_t
 head_end(const struct buf *h)
 {
 	const uint8_t *at = find(h->data, h->len, "\r\n\r\n", 4);
-	const uint8_t *bare = find(h->data, h->len, "\n\n", 2);
+	size_t whole = at != NULL ? (size_t)(at - h->data) + 4 : 0;
+	size_t bare = blank_line(h->data, whole > 0 ? whole - 4 : h->len);
 
-	if (at != NULL && (bare == NULL || at < bare))
-		return (size_t)(at - h->data) + 4;
-	return bare != NULL ? (size_t)(bare - h->data) + 2 : 0;
+	return bare > 0 ? bare : whole;
 }
 
-/* What was held is no head: it is text, and so is all that follows. */
+/* What was held is no head: it is text. */
 static int
 not_http(struct web *w, struct side *s)
 {
 	int r = text(w, s, s->held.data, s->held.len);
 
-	if (w->last_id == 0 && w->requests_n == 0)
-		w->http = false;
 	buf_reset(&s->held);
-	go_raw(w);
+	lose(w, s);
 	return r;
 }
 
@@ -696,7 +842,9 @@ feed_head(
 	*used = end - had;
 	r = text(w, s, s->held.data, end);
 	s->held.len = end;
-	/* A NUL in a head ends what is read of it. */
+	for (size_t i = 0; i < end; i++)
+		if (s->held.data[i] == 0)
+			s->held.data[i] = ' ';
 	buf_put_u8(&s->held, 0);
 	if (r == 0 && buf_error(&s->held) == 0) {
 		if (s->d == TO_SERVER)
@@ -706,6 +854,29 @@ feed_head(
 	}
 	buf_reset(&s->held);
 	return r;
+}
+
+/* A chunked body that is none: from its start it is framed otherwise, and
+ * further on it is lost. */
+static int
+not_chunked(struct web *w, struct side *s)
+{
+	OWN(buf_wipe) struct buf held = s->held;
+	struct content c = {.data = held.data, .len = held.len};
+	bool first = s->phase == PHASE_SIZE && s->coded == 0;
+	int r = 0;
+
+	buf_init(&s->held, HEAD_MAX + 1);
+	if (first) {
+		s->phase = s->plain_phase;
+		s->left = s->plain_left;
+	} else {
+		s->broken = true;
+		r = object_close(w, s, false);
+		body_reset(s);
+		lose(w, s);
+	}
+	return r == 0 && c.len > 0 ? web_feed(w, s->d, c) : r;
 }
 
 /* A line of a chunked body; *whole is set once its end is there. */
@@ -719,10 +890,9 @@ feed_line(struct web *w, struct side *s, const uint8_t *p, size_t n,
 	*whole = end != NULL;
 	if (s->held.len + *used > LINE_MAX_BYTES) {
 		*whole = false;
+		*used = 0;
 		w->sink.skip(w->sink.ctx, "a chunk's line is too long", 0);
-		s->broken = true;
-		go_raw(w);
-		return object_close(w, s, false);
+		return not_chunked(w, s);
 	}
 	buf_put(&s->held, p, *used);
 	return buf_error(&s->held);
@@ -733,22 +903,24 @@ static int
 chunk_size(const struct buf *line, uint64_t *out)
 {
 	uint64_t v = 0;
-	size_t i = 0;
+	size_t i = 0, digits = 0, first;
 
-	for (; i < line->len && i < 15; i++) {
-		static const char HEX[] = "0123456789abcdef";
-		const char *at;
-		int c = line->data[i];
+	while (i < line->len && is_blank((char)line->data[i]))
+		i++;
+	first = i;
+	while (i < line->len && line->data[i] == '0')
+		i++;
+	for (; i < line->len && digits < 15; i++, digits++) {
+		const char *at = memchr(DIGITS, line->data[i], 22);
 
-		if (c >= 'A' && c <= 'F')
-			c += 'a' - 'A';
-		at = c == 0 ? NULL : strchr(HEX, c);
 		if (at == NULL)
 			break;
-		v = v * 16 + (uint64_t)(at - HEX);
+		/* Behind the small letters stand the large ones. */
+		v = v * 16 + (uint64_t)(at - DIGITS < 16 ? at - DIGITS
+							 : at - DIGITS - 6);
 	}
 	*out = v;
-	return i == 0 ? -EBADMSG : 0;
+	return i == first ? -EBADMSG : 0;
 }
 
 static int
@@ -756,18 +928,22 @@ feed_chunked(
     struct web *w, struct side *s, const uint8_t *p, size_t n, size_t *used)
 {
 	bool whole;
-	int r = feed_line(w, s, p, n, used, &whole);
+	int r;
+
+	/* No line may ever end in what is no chunk. */
+	if (s->phase == PHASE_SIZE && s->coded == 0 && s->held.len == 0 &&
+	    !is_blank((char)p[0]) && memchr(DIGITS, p[0], 22) == NULL) {
+		*used = 0;
+		return not_chunked(w, s);
+	}
+	r = feed_line(w, s, p, n, used, &whole);
 
 	if (r != 0 || !whole)
 		return r;
 	if (s->phase == PHASE_SIZE) {
-		if (chunk_size(&s->held, &s->left) != 0) {
-			s->broken = true;
-			go_raw(w);
-			r = object_close(w, s, false);
-		} else {
-			s->phase = s->left > 0 ? PHASE_CHUNK : PHASE_TRAILER;
-		}
+		if (chunk_size(&s->held, &s->left) != 0)
+			return not_chunked(w, s);
+		s->phase = s->left > 0 ? PHASE_CHUNK : PHASE_TRAILER;
 	} else if (s->phase == PHASE_CHUNK_END) {
 		s->phase = PHASE_SIZE;
 	} else if (s->held.data[0] == '\r' || s->held.data[0] == '\n') {
@@ -886,9 +1062,14 @@ web_close(struct web *w)
 
 	for (int i = 0; i < 2; i++) {
 		struct side *s = &w->sides[i];
-		bool complete = s->phase == PHASE_CLOSE;
-		int e;
+		bool complete;
+		int e = 0;
 
+		if (s->phase == PHASE_SIZE && s->coded == 0)
+			e = not_chunked(w, s);
+		if (r == 0)
+			r = e;
+		complete = s->phase == PHASE_CLOSE;
 		if (s->phase == PHASE_HEAD || s->phase == PHASE_LOST)
 			(void)text(w, s, s->held.data, s->held.len);
 		e = body_end(w, s, complete);

@@ -223,7 +223,54 @@ test_codings(void **state UNUSED)
 	}
 	expect(S("POST /u HTTP/1.1\r\nHost: h\r\nContent-Encoding: br\r\n"
 		 "Content-Length: 3\r\n\r\nxyz"),
-	    S(""), "> POST /u h  part:|");
+	    S(""), "> POST /u h  whole:xyz|");
+	/* It says so, and it is not so. */
+	expect(S("POST /u HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\n"
+		 "Content-Length: 3\r\n\r\nxyz"),
+	    S(""), "> POST /u h  whole:xyz|");
+}
+
+/* What some receivers read otherwise than the standard says. */
+static void
+test_lenient(void **state UNUSED)
+{
+	static const char *const HEADS[] = {
+	    "Transfer-Encoding:chunked\r\n\r\n",
+	    "Transfer-Encoding \t:\fchunked\v\r\n\r\n",
+	    "Transfer-Encoding\r :chunked\r\n\r\n",
+	    "Transfer-Encoding:\r\n chunked\r\n\r\n",
+	    "X: y\rTransfer-Encoding: chunked\r\n\r\n",
+	    "Transfer-Encoding: chunked,\r\n\r\n",
+	    "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n",
+	    "Transfer-Encoding: chunked\n \n",
+	};
+	static const char *const BODIES[] = {"5\r\nhello\r\n0\r\n\r\n",
+	    " 5\r\nhello\r\n0\r\n\r\n",
+	    "00000000000000000000005\r\nhello\r\n0\r\n\r\n",
+	    "5;x=y\r\nhello\r\n0\r\n\r\n"};
+
+	for (size_t i = 0; i < ARRAY_LEN(HEADS); i++)
+		for (size_t k = 0; k < ARRAY_LEN(BODIES); k++) {
+			char up[512];
+			int n = snprintf(up, sizeof up,
+			    "POST /u HTTP/1.1\r\nHost: h\r\n%s%s", HEADS[i],
+			    BODIES[k]);
+
+			expect((const uint8_t *)up, (size_t)n, S(""),
+			    "> POST /u h  whole:hello|");
+		}
+	/* Not chunked although it says so: as long as it says, too. */
+	expect(S("POST /u HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked"
+		 "\r\nContent-Length: 5\r\n\r\nhello"
+		 "POST /v HTTP/1.1\r\nHost: h\r\nContent-Length: ,1\r\n\r\nx"),
+	    S(""), "> POST /u h  whole:hello|> POST /v h  whole:x|");
+	/* A body where there must be none. */
+	expect(S("GET /u HTTP/1.1\r\nHost: h\r\n\r\n"),
+	    S("HTTP/1.1 204 x\r\nContent-Length: 5\r\n\r\nhello"),
+	    "< GET /u h  whole:hello|");
+	expect(S("GET /u HTTP/1.1\r\nHost: h\r\n\r\n"),
+	    S("HTTP/0.9 200 x\r\nContent-Length:\r\n 5\r\n\r\nhello"),
+	    "< GET /u h  whole:hello|");
 }
 
 static void
@@ -310,6 +357,7 @@ main(void)
 	    cmocka_unit_test(test_chunked),
 	    cmocka_unit_test(test_multipart),
 	    cmocka_unit_test(test_codings),
+	    cmocka_unit_test(test_lenient),
 	    cmocka_unit_test(test_gap),
 	    cmocka_unit_test(test_other_protocols),
 	    cmocka_unit_test(test_bomb),
