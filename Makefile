@@ -30,9 +30,9 @@ endif
 # ---- the table ----------------------------------------------------------
 # NAME: objects of the hallway | rooms | libraries (pkg-config or -l)
 
-PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-inspect chaperone-capture chaperone-ship chaperone-collector chaperone-front chaperone-store chaperone-sign chaperone-record
+PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-inspect chaperone-capture chaperone-ship chaperone-collector chaperone-front chaperone-store chaperone-sign chaperone-record chaperone-report
 
-chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c cli/replay.c cli/host.c cli/status.c cli/events.c cli/evidence.c cli/verify.c cli/control.c cli/enrol.c cli/token.c cli/agents.c agent/roles.c agent/config.c
+chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/scan.c cli/replay.c cli/host.c cli/status.c cli/events.c cli/evidence.c cli/verify.c cli/control.c cli/enrol.c cli/token.c cli/agents.c cli/report.c agent/roles.c agent/config.c
 chaperone_ROOMS   := agent/detect agent/ship
 chaperone_LIBS    := libpcre2-8 libhs yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 
@@ -76,7 +76,7 @@ chaperone-sign_MAIN  := collector/signproc.c collector/roles.c collector/config.
 chaperone-sign_ROOMS :=
 chaperone-sign_LIBS  := yaml-0.1 sqlite3 libcrypto libseccomp libcap-ng
 
-chaperone-report_MAIN  := collector/reportproc.c collector/roles.c collector/config.c
+chaperone-report_MAIN  := collector/reportproc.c collector/expose.c collector/roles.c collector/config.c
 chaperone-report_ROOMS := collector/store collector/report
 chaperone-report_LIBS  := yaml-0.1 sqlite3 libcrypto libzstd jansson libseccomp libcap-ng
 

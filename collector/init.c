@@ -9,6 +9,7 @@
  *   sign/log.key sign/cosign.key        Ed25519, PKCS#8 PEM
  *   sign/log.vkey sign/cosign.vkey      their public halves, C2SP vkeys
  *   store/log.vkey store/cosign.vkey    the same
+ *   store/collector.db                  empty; report's group may read it
  *   front/ca.crt front/server.key front/server.crt front/cosign.vkey
  *   front/password                      scrypt hash (lib/seal.h)
  * Never: overwrites a key; keeps the clear password.
@@ -108,8 +109,6 @@ make_dirs(const struct work *w)
 		    w->why, -errno, "%s: %s", w->state, strerror(errno));
 	for (const struct role *r = COLLECTOR_ROLES; r->id != 0; r++) {
 		char path[PATH_SIZE];
-		uid_t uid;
-		gid_t gid;
 		int e;
 
 		if (r->dir == NULL)
@@ -117,13 +116,31 @@ make_dirs(const struct work *w)
 		e = path_of(w, r->dir, path);
 		if (e != 0)
 			return e;
-		role_ids(r, &uid, &gid);
-		if ((mkdir(path, 0700) != 0 && errno != EEXIST) ||
-		    (geteuid() == 0 && lchown(path, uid, gid) != 0))
+		e = role_dir(COLLECTOR_ROLES, r, path);
+		if (e != 0)
 			return diag_set(
-			    w->why, -errno, "%s: %s", path, strerror(errno));
+			    w->why, e, "%s: %s", path, strerror(-e));
 	}
 	return 0;
+}
+
+/*
+ * The database is made empty, before store does, with the mode by which report
+ * may read it: SQLite gives what it keeps beside it the same one.
+ */
+static int
+make_database(const struct work *w)
+{
+	struct file_mode m = {.mode = 0640};
+	char path[PATH_SIZE];
+	uid_t unused;
+	int r = path_of(w, "store/collector.db", path);
+
+	if (r != 0 || is_there(w, "store/collector.db"))
+		return r;
+	role_ids(role_find(COLLECTOR_ROLES, ROLE_STORE), &m.uid, &m.gid);
+	role_ids(role_find(COLLECTOR_ROLES, ROLE_REPORT), &unused, &m.gid);
+	return file_write(path, "", 0, &m, w->why);
 }
 
 /* ---- keys of notes -------------------------------------------------------- */
@@ -379,8 +396,9 @@ collector_init(const char *state, const struct config *c,
 	int r;
 
 	password_out[0] = '\0';
-	if ((r = make_dirs(&w)) == 0 && (r = load_ca(&w)) == 0 &&
-	    (r = make_server(&w)) == 0 && (r = make_vkeys(&w)) == 0)
+	if ((r = make_dirs(&w)) == 0 && (r = make_database(&w)) == 0 &&
+	    (r = load_ca(&w)) == 0 && (r = make_server(&w)) == 0 &&
+	    (r = make_vkeys(&w)) == 0)
 		r = make_password_file(&w, password_out);
 	pki_key_free(w.ca_key);
 	pki_cert_free(w.ca);

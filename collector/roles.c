@@ -32,7 +32,8 @@ const struct role COLLECTOR_ROLES[] = {
 	.program = "chaperone-report",
 	.user = "chaperone-report",
 	.uid = 64913,
-	.filter = JAIL_FILTER_NONE},
+	.filter = JAIL_FILTER_RECORD,
+	.landlock = true},
     /* The only writer of the database. */
     {.id = ROLE_STORE,
 	.name = "store",
@@ -42,7 +43,8 @@ const struct role COLLECTOR_ROLES[] = {
 	.filter = JAIL_FILTER_RECORD,
 	.landlock = true,
 	.early = true,
-	.dir = "store"},
+	.dir = "store",
+	.reader = ROLE_REPORT},
     /* Holds the keys; signs only consistent extensions; has no network. */
     {.id = ROLE_SIGN,
 	.name = "sign",

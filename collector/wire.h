@@ -80,7 +80,7 @@ enum wire_bounds {
 	WIRE_PUBLIC_KEY_MAX = 512,
 	WIRE_NOTE_MAX = 65536,
 	WIRE_USER_MAX = 128, /* who asks */
-	WIRE_PROVIDER_MAX = 256,
+	WIRE_PROVIDER_MAX = 257,
 	WIRE_WORD_MAX = 16, /* via, action, format */
 };
 

@@ -6,8 +6,11 @@
  */
 #include "lib/role.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
 
 #include "lib/own.h"
 
@@ -33,6 +36,26 @@ role_ids(const struct role *r, uid_t *uid, gid_t *gid)
 		*uid = r->uid;
 		*gid = (gid_t)r->uid;
 	}
+}
+
+int
+role_dir(const struct role *table, const struct role *r, const char *path)
+{
+	mode_t mode = r->reader == 0 ? 0700 : 02710;
+	uid_t uid, unused;
+	gid_t gid;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return -errno;
+	role_ids(r, &uid, &gid);
+	if (r->reader != 0)
+		role_ids(role_find(table, r->reader), &unused, &gid);
+	OWN_FD int fd =
+	    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || (geteuid() == 0 && fchown(fd, uid, gid) != 0) ||
+	    fchmod(fd, mode) != 0)
+		return -errno;
+	return 0;
 }
 
 struct jail

@@ -22,6 +22,7 @@ struct role {
 	bool landlock;
 	bool early; /* ids are dropped before exec, not by itself */
 	const char *dir; /* its own directory below the state, or NULL */
+	uint32_t reader; /* role whose group gets to files in @dir, or 0 */
 	uint64_t memory_max; /* RLIMIT_AS, 0 is none */
 	bool many; /* as many as the configuration says */
 };
@@ -35,6 +36,14 @@ struct role_link {
 const struct role *role_find(const struct role *table, uint32_t id);
 /* role_ids - the ids to run as: the account's, or the row's number. */
 void role_ids(const struct role *r, uid_t *uid, gid_t *gid);
+/*
+ * role_dir - makes the directory of a role at @path: its own, mode 0700. With a
+ * reader it is 02710 and of the reader's group, as are files that are made in
+ * it: a file's mode says whether the reader may read it, and the directory
+ * cannot be listed. Returns 0 or -errno.
+ */
+int role_dir(const struct role *table, const struct role *r,
+    const char *path) MUST_CHECK;
 /* role_jail - the row as a jail; @dir: the absolute directory, or NULL. */
 struct jail role_jail(const struct role *r, const char *dir);
 

@@ -205,18 +205,13 @@ static int
 make_dir(const struct state *s, const struct role *r, struct diag *why)
 {
 	char path[4096];
-	uid_t uid;
-	gid_t gid;
+	int e;
 
 	if (r->dir == NULL)
 		return 0;
 	(void)snprintf(path, sizeof path, "%s/%s", s->c->state, r->dir);
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return diag_set(why, -errno, "%s: %s", path, strerror(errno));
-	role_ids(r, &uid, &gid);
-	if (geteuid() == 0 && lchown(path, uid, gid) != 0)
-		return diag_set(why, -errno, "%s: %s", path, strerror(errno));
-	return 0;
+	e = role_dir(s->c->roles, r, path);
+	return e == 0 ? 0 : diag_set(why, e, "%s: %s", path, strerror(-e));
 }
 
 static int
