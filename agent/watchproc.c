@@ -74,6 +74,7 @@ struct watch {
 	struct accesses *accesses;
 	struct traffics *traffics;
 	struct event event; /* scratch */
+	struct ipc_in heard; /* scratch, of capture's messages */
 	uint32_t turns[PROC_PEERS_MAX]; /* links taken, by slot */
 	struct loss losses[LOSSES_MAX];
 	size_t nlosses;
@@ -481,6 +482,26 @@ lose_peer(struct watch *w, struct proc_peer *peer)
 	link_peer(w, peer);
 }
 
+/*
+ * Capture tells the hub of a flow before an inspector has it. Two sockets keep
+ * no order, so what capture has said is heard before an inspector's word.
+ */
+static void
+hear_capture(struct watch *w)
+{
+	struct proc_peer *peer = proc_peer(&w->p, ROLE_CAPTURE, 0);
+
+	for (int i = 0; i < MESSAGES_EACH_TURN; i++) {
+		if (peer == NULL || peer->fd < 0 ||
+		    ipc_recv(peer->fd, &w->heard) != 1)
+			return; /* what is wrong with it is seen later */
+		own_close(&w->heard.fd);
+		if (take_capture(w, &w->heard) != 0)
+			note_loss(w, "process",
+			    "a process sent what it must not", 0, 0);
+	}
+}
+
 static void
 read_peer(struct watch *w, struct proc_peer *peer)
 {
@@ -491,6 +512,9 @@ read_peer(struct watch *w, struct proc_peer *peer)
 			return;
 		if (r == 1) {
 			own_close(&w->p.in->fd); /* none is wanted */
+			if (w->p.in->type == MESSAGE_OBJECT ||
+			    w->p.in->type == MESSAGE_EXAMINED)
+				hear_capture(w);
 			r = take_message(w, peer, w->p.in);
 			if (r == 0)
 				continue;
