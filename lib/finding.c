@@ -17,7 +17,13 @@
 
 #include "lib/own.h"
 
-enum { FLAG_CAPPED = 1, FLAG_TEST = 2, FLAG_BULK = 4, FLAG_TAG = 8 };
+enum {
+	FLAG_CAPPED = 1,
+	FLAG_TEST = 2,
+	FLAG_BULK = 4,
+	FLAG_TAG = 8,
+	FLAGS = 15, /* all that there are */
+};
 
 static const char *const CONFIDENCES[] = {"none", "low", "medium", "high"};
 static const char *const SENSITIVITIES[] = {
@@ -99,6 +105,16 @@ decode_member(struct finding *f, struct cur *in)
 	return 0;
 }
 
+/* These words go to terminals and reports as they are. */
+static bool
+plain(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s < 0x20 || *s > 0x7e)
+			return false;
+	return true;
+}
+
 int
 finding_decode(struct finding *out, struct cur *in)
 {
@@ -124,7 +140,9 @@ finding_decode(struct finding *out, struct cur *in)
 	    (in->bad || tag == NULL || f.detector[0] == '\0' ||
 		confidence < CONFIDENCE_LOW || confidence > CONFIDENCE_HIGH ||
 		sensitivity > SENSITIVITY_CRITICAL || f.count == 0 ||
-		f.unique > f.count))
+		f.unique > f.count || (flags & ~FLAGS) != 0 ||
+		!plain(f.detector) || !plain(f.version) ||
+		!plain(f.class_name) || !plain(f.mask)))
 		r = -EBADMSG;
 	if (r != 0) {
 		finding_done(&f);

@@ -63,7 +63,8 @@ void finding_done(struct finding *f);
 void finding_encode(const struct finding *f, struct buf *out);
 /*
  * finding_decode - reads the wire form; @f owns what it points to.
- * Returns 0, -EBADMSG (bounds, enums, span order are checked) or -ENOMEM;
+ * Returns 0, -EBADMSG (bounds, enums, span order and printable ASCII are
+ * checked) or -ENOMEM;
  * @f is untouched on failure.
  */
 int finding_decode(struct finding *f, struct cur *in) MUST_CHECK;

@@ -98,6 +98,25 @@ test_spans_out_of_order(void **state UNUSED)
 	assert_int_equal(finding_decode(&f, &c), -EBADMSG);
 }
 
+/* What a parser that was taken over might put on a terminal. */
+static void
+test_control_bytes(void **state UNUSED)
+{
+	OWN(buf_done) struct buf b = {0};
+	struct finding f;
+	struct cur c;
+
+	buf_init(&b, 65536);
+	make(&b, NULL, 0);
+	cur_init(&c, b.data, b.len);
+	assert_int_equal(finding_decode(&f, &c), 0);
+	finding_done(&f);
+	/* The first byte of the detector's name, behind its length. */
+	b.data[4] = 0x1b;
+	cur_init(&c, b.data, b.len);
+	assert_int_equal(finding_decode(&f, &c), -EBADMSG);
+}
+
 static void
 test_names(void **state UNUSED)
 {
@@ -153,6 +172,7 @@ main(void)
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_cut_anywhere),
 	    cmocka_unit_test(test_spans_out_of_order),
+	    cmocka_unit_test(test_control_bytes),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_tuple),
 	};
