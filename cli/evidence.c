@@ -92,6 +92,11 @@ find_missing(struct evidence *e)
 			"give --vkey");
 	if (v->entries == 0)
 		miss(e, "there is no entry");
+	if (v->erased > 0)
+		miss(e,
+		    "%" PRIu64 " entries are without seed and disclosures: "
+		    "erased, or lost",
+		    v->erased);
 	if (v->gens_missing > 0)
 		miss(e, "%" PRIu32 " earlier generations are not here",
 		    v->gens_missing);

@@ -16,6 +16,7 @@
  */
 #include "cli/verify.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -51,6 +52,8 @@ struct source {
 	bool more;
 	uint64_t size;
 	struct buf note;
+	uint8_t root[SEAL_HASH]; /* that stands beside a table's note */
+	bool rooted;
 	uint64_t agreed; /* size at which a root of these last fitted */
 	bool parted; /* one did not, since */
 };
@@ -61,9 +64,11 @@ struct check {
 	uint32_t gen;
 	const struct past *past; /* NULL: of nothing known */
 	struct merkle tree;
+	struct merkle marked; /* what it was at the last good checkpoint */
 	uint64_t next; /* index that comes next */
 	bool broken; /* an entry is missing: the tree ends there */
 	uint64_t later; /* notes behind that */
+	uint64_t before; /* problems of other generations */
 	uint64_t covered, receipted;
 	struct source sources[NOTES];
 	size_t nsources;
@@ -109,6 +114,11 @@ advance(struct source *o)
 	o->size = column(o->s, 0);
 	buf_reset(&o->note);
 	buf_put(&o->note, note, len < NOTE_MAX ? len : NOTE_MAX);
+	o->rooted = !stmt_is_null(o->s, 2);
+	note = stmt_blob(o->s, 2, &len);
+	memset(o->root, 0, SEAL_HASH);
+	if (len == SEAL_HASH)
+		memcpy(o->root, note, SEAL_HASH);
 	return buf_error(&o->note);
 }
 
@@ -212,11 +222,15 @@ check_note(struct check *c, struct source *o)
 	if (!signed_by(c, o, c->v->log) || !same_root(c, o, p.root) ||
 	    (o->cosigned && !signed_by(c, o, c->v->cosign)))
 		return;
+	if (o->rooted && memcmp(o->root, p.root, SEAL_HASH) != 0)
+		tell(c, o->what, o->size, "another root stands beside it");
 	if (o->cosigned) {
 		c->v->receipts++;
 		c->receipted = o->size > c->receipted ? o->size : c->receipted;
 	} else {
 		c->v->checkpoints++;
+		if (o->s != NULL)
+			c->marked = c->tree;
 	}
 	c->covered = o->size > c->covered ? o->size : c->covered;
 }
@@ -302,6 +316,30 @@ check_facts(struct check *c, uint64_t seq, const struct facts *f)
 		    f->gen);
 }
 
+/* Nothing but all of the disclosures, or none and no seed. */
+static int
+check_seed(struct check *c, uint64_t seq, struct stmt *s, const struct facts *f)
+{
+	const char *name = NULL;
+	size_t len, n;
+	const void *leaf = stmt_blob(s, 2, &len);
+	const void *seed = stmt_blob(s, 4, &n);
+	int r = 0;
+
+	if (stmt_is_null(s, 3))
+		return 0;
+	if (n != ENTRY_SEED_LEN)
+		tell(c, "disclosure", seq, "its seed is malformed");
+	else
+		r = entry_whole(leaf, len, f, seed, &name);
+	if (r == -EBADMSG)
+		tell(c, "disclosure", seq,
+		    "\"%s\" is neither disclosed nor absent: it was taken "
+		    "out, or the seed was changed",
+		    name == NULL ? "a field" : name);
+	return r == -EBADMSG ? 0 : r;
+}
+
 static int
 check_leaf(struct check *c, uint64_t seq, struct stmt *s)
 {
@@ -311,16 +349,17 @@ check_leaf(struct check *c, uint64_t seq, struct stmt *s)
 	size_t len, n, nd = 0;
 	const void *leaf = stmt_blob(s, 2, &len);
 	const void *texts = stmt_blob(s, 3, &n);
+	bool whole = split_disclosures(texts, n, d, &nd) == 0;
 	int r;
 
-	if (split_disclosures(texts, n, d, &nd) != 0) {
+	if (!whole)
 		tell(c, "disclosure", seq, "the row of them is malformed");
-		nd = 0;
-	}
-	r = entry_open(leaf, len, d, nd, &f, &why);
-	if (r == 0)
+	r = entry_open(leaf, len, d, whole ? nd : 0, &f, &why);
+	if (r == 0 && whole) {
 		c->v->disclosures += nd;
-	if (r == -EBADMSG && entry_open(leaf, len, NULL, 0, &f, NULL) == 0) {
+		r = check_seed(c, seq, s, &f);
+	} else if (r == -EBADMSG &&
+		   entry_open(leaf, len, NULL, 0, &f, NULL) == 0) {
 		tell(c, "disclosure", seq, "%s", why.text);
 		r = 0;
 	}
@@ -382,7 +421,7 @@ check_entries(struct check *c, struct diag *why)
 {
 	OWN(stmt_freep) struct stmt *s = NULL;
 	int r = db_prepare(c->db,
-	    "SELECT seq,hash,leaf,disclosures FROM entry LEFT JOIN salted"
+	    "SELECT seq,hash,leaf,disclosures,seed FROM entry LEFT JOIN salted"
 	    " USING(seq) ORDER BY seq",
 	    &s, why);
 
@@ -395,35 +434,48 @@ check_entries(struct check *c, struct diag *why)
 
 /* ---- what a file says of itself ---- */
 
-/* The heads are for the writer's speed; one that lies hides a cut. */
+/* A head is for the writer's speed; one that lies hides a cut. */
+static void
+check_head(struct check *c, struct stmt *s)
+{
+	bool all = stmt_int(s, 0) == 0;
+	const struct merkle *m = all ? &c->tree : &c->marked;
+	uint64_t size = column(s, 1), want = all ? c->next : m->size;
+	size_t len;
+	const void *tree = stmt_blob(s, 2, &len);
+
+	if (size != want)
+		tell(c, "log", c->next,
+		    "it says of itself that %s %" PRIu64
+		    " entries; there are %" PRIu64,
+		    all ? "it holds" : "its last checkpoint covers", size,
+		    want);
+	else if (size == m->size &&
+		 (len != (size_t)__builtin_popcountll(size) * SEAL_HASH ||
+		     (len > 0 && memcmp(tree, m->frontier, len) != 0)))
+		tell(c, "log", c->next,
+		    "the tree that is held is not that of the entries");
+}
+
 static int
-check_head(struct check *c, struct diag *why)
+check_heads(struct check *c, struct diag *why)
 {
 	OWN(stmt_freep) struct stmt *s = NULL;
-	int r = db_prepare(
-	    c->db, "SELECT size,tree FROM head WHERE what=0", &s, why);
-	uint64_t size = 0;
-	size_t len = 0;
+	bool any = false;
+	int r = db_prepare(c->db,
+	    "SELECT what,size,tree FROM head WHERE what IN(0,1) ORDER BY what",
+	    &s, why);
 
-	if (r != 0)
-		return r;
-	r = stmt_step(s);
-	if (r == 1) {
-		const void *tree = stmt_blob(s, 1, &len);
-
-		size = column(s, 0);
-		if (size == c->tree.size && !c->broken &&
-		    (len != (size_t)__builtin_popcountll(size) * SEAL_HASH ||
-			(len > 0 && memcmp(tree, c->tree.frontier, len) != 0)))
-			tell(c, "log", c->next,
-			    "the tree that is held is not that of the entries");
+	while (r == 0 && (r = stmt_step(s)) == 1) {
+		any |= stmt_int(s, 0) == 0;
+		/* Where an entry is missing or not as signed, that was told. */
+		if (stmt_int(s, 0) == 0 || c->v->problems == c->before)
+			check_head(c, s);
+		r = 0;
 	}
-	if (r >= 0 && size != c->next)
-		tell(c, "log", c->next,
-		    "it says of itself that it holds %" PRIu64
-		    " entries; there are %" PRIu64,
-		    size, c->next);
-	return r < 0 ? r : 0;
+	if (r == 0 && !any && c->next > 0)
+		tell(c, "log", c->next, "it does not say how much it holds");
+	return r;
 }
 
 static void
@@ -493,11 +545,11 @@ static int
 open_sources(struct check *c, struct diag *why)
 {
 	int r = add_table(c, "checkpoint",
-	    "SELECT size,note FROM checkpoint ORDER BY size", why);
+	    "SELECT size,note,root FROM checkpoint ORDER BY size", why);
 
 	if (r == 0)
 		r = add_table(c, "receipt",
-		    "SELECT size,note FROM receipt ORDER BY size", why);
+		    "SELECT size,note,NULL FROM receipt ORDER BY size", why);
 	if (r == 0 && c->past != NULL) {
 		add_one(c, "checkpoint", c->past->size, &c->past->note);
 		add_one(c, "receipt", c->past->receipted, &c->past->receipt);
@@ -515,7 +567,7 @@ check_all(struct check *c, struct diag *why)
 	if (r == 0)
 		r = check_notes_left(c);
 	if (r == 0)
-		r = check_head(c, why);
+		r = check_heads(c, why);
 	if (r == 0)
 		check_past(c);
 	return r;
@@ -540,6 +592,8 @@ check_gen(struct verify *v, const char *path, uint32_t n,
 	int r = open_gen(path, n, &c.db, why);
 
 	merkle_init(&c.tree);
+	merkle_init(&c.marked);
+	c.before = v->problems;
 	if (r == 0)
 		r = read_meta(&c, origin, sizeof origin, why);
 	if (r != 0)
@@ -548,7 +602,8 @@ check_gen(struct verify *v, const char *path, uint32_t n,
 		return diag_set(why, -EBADMSG,
 		    "generation %" PRIu32 " is another log's", n);
 	r = check_all(&c, why);
-	if (r == -EBADMSG) {
+	/* -EINVAL: a table or column that our statements name is not there. */
+	if (r == -EBADMSG || r == -EINVAL) {
 		tell(&c, "log", c.next, "the file is damaged behind here");
 		r = 0;
 	}
@@ -569,13 +624,14 @@ read_past(struct db *db, struct past *past, uint32_t n, struct diag *why)
 
 	while (r == 0 && (r = stmt_step(s)) == 1) {
 		uint64_t gen = column(s, 0);
-		struct past *p = &past[gen < n ? gen : 0];
+		struct past *p;
 		size_t len;
 		const void *b;
 
 		r = 0;
 		if (gen >= n)
-			continue;
+			continue; /* none that is here */
+		p = &past[gen];
 		p->known = true;
 		p->size = column(s, 1);
 		b = stmt_blob(s, 2, &len);
@@ -601,7 +657,7 @@ read_newest(struct verify *v, const char *path, uint32_t n, struct past *past,
 	if (r == 0)
 		r = read_meta(&c, v->origin, sizeof v->origin, why);
 	if (r == 0)
-		r = read_past(c.db, past, c.gen, why);
+		r = read_past(c.db, past, n, why);
 	*gen = c.gen;
 	return r;
 }
@@ -638,32 +694,58 @@ check_gens(struct verify *v, const char *path, uint32_t newest,
 	return r;
 }
 
+/* The greatest N of PATH.N; -ENOENT if not even PATH is there. */
+static int
+find_newest(const char *path, uint32_t *newest)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash == NULL ? path : slash + 1;
+	char dir[PATH_MAX] = ".";
+	bool any = is_here(path, 0);
+	struct dirent *e;
+	DIR *d;
+
+	if (slash != NULL && str_copy_len(dir, sizeof dir, path,
+				 (size_t)(slash - path) + 1) != 0)
+		return -ENAMETOOLONG;
+	d = opendir(dir);
+	if (d == NULL)
+		return -errno;
+	*newest = 0;
+	while ((e = readdir(d)) != NULL) {
+		size_t n = strlen(base);
+		uint64_t gen;
+
+		if (!str_starts(e->d_name, base) || e->d_name[n] != '.' ||
+		    str_u64(e->d_name + n + 1, GENS_MAX - 1, &gen) != 0)
+			continue;
+		any = true;
+		*newest = gen > *newest ? (uint32_t)gen : *newest;
+	}
+	(void)closedir(d);
+	return any ? 0 : -ENOENT;
+}
+
 int
 verify_log(struct verify *v, const char *path, struct diag *why)
 {
 	OWN_MEM struct past *past = NULL;
-	uint32_t newest = 0;
-	bool any = false;
-	int r;
+	uint32_t newest;
+	int r = find_newest(path, &newest);
 
-	for (uint32_t n = 0; n < GENS_MAX; n++)
-		if (is_here(path, n)) {
-			newest = n;
-			any = true;
-		}
-	if (!any)
-		return diag_set(why, -ENOENT, "%s: there is no log", path);
-	past = calloc(GENS_MAX, sizeof *past);
+	if (r != 0)
+		return diag_set(why, r, "%s: %s", path, strerror(-r));
+	past = calloc((size_t)newest + 1, sizeof *past);
 	if (past == NULL)
 		return -ENOMEM;
-	for (uint32_t n = 0; n < GENS_MAX; n++) {
+	for (uint32_t n = 0; n <= newest; n++) {
 		buf_init(&past[n].note, NOTE_MAX);
 		buf_init(&past[n].receipt, NOTE_MAX);
 	}
 	r = check_gens(v, path, newest, past, why);
-	for (uint32_t n = 0; n < GENS_MAX; n++) {
+	for (uint32_t n = 0; n <= newest; n++) {
 		buf_done(&past[n].note);
 		buf_done(&past[n].receipt);
 	}
-	return r;
+	return r == -EINVAL ? -EBADMSG : r;
 }

@@ -327,15 +327,19 @@ disclose(const struct draft *d, const struct draft_type *type,
 
 /* ---- seal ---- */
 
+static void
+free_disclosure(struct disclosure *d)
+{
+	if (d->text != NULL)
+		explicit_bzero(d->text, d->len);
+	free(d->text);
+}
+
 void
 entry_done(struct entry *e)
 {
-	for (size_t i = 0; i < e->ndisclosures; i++) {
-		if (e->disclosures[i].text != NULL)
-			explicit_bzero(
-			    e->disclosures[i].text, e->disclosures[i].len);
-		free(e->disclosures[i].text);
-	}
+	for (size_t i = 0; i < e->ndisclosures; i++)
+		free_disclosure(&e->disclosures[i]);
 	buf_done(&e->leaf);
 	*e = (struct entry){0};
 }
@@ -688,6 +692,57 @@ entry_open(const void *leaf, size_t len, const struct disclosure *d, size_t nd,
 		return r;
 	*out = f;
 	f = (struct facts){0};
+	return 0;
+}
+
+/* The digest that the seed gives this name, disclosed or not. */
+static int
+digest_by_seed(const struct facts *f, const char *name, const uint8_t *seed,
+    char out[DIGEST_TEXT + 1])
+{
+	const struct field *x = find_field(f->fields, f->nfields, name);
+	struct disclosure d;
+	int r;
+
+	if (x == NULL) {
+		decoy_of(seed, name, out);
+		return 0;
+	}
+	r = make_disclosure(seed, x, &d);
+	if (r != 0)
+		return r;
+	digest_of(d.text, d.len, out);
+	free_disclosure(&d);
+	return 0;
+}
+
+int
+entry_whole(const void *leaf, size_t len, const struct facts *f,
+    const uint8_t seed[ENTRY_SEED_LEN], const char **name)
+{
+	const struct draft_type *type = draft_type(f->type);
+	OWN(facts_done) struct facts clear = {0};
+	struct digests sd = {.n = 0};
+	char digest[DIGEST_TEXT + 1];
+	size_t n = 0;
+	int r = open_leaf(leaf, len, &clear, &sd, NULL);
+
+	if (r != 0 || type == NULL || type->clear)
+		return r;
+	while (type->fields[n] != NULL)
+		n++;
+	/* Made by another version, whose fields we cannot name. */
+	if (n != sd.n)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		*name = type->fields[i];
+		r = digest_by_seed(f, *name, seed, digest);
+		if (r != 0)
+			return r;
+		if (bsearch(digest, sd.text, sd.n, sizeof sd.text[0],
+			by_text) == NULL)
+			return -EBADMSG;
+	}
 	return 0;
 }
 

@@ -144,6 +144,14 @@ void facts_done(struct facts *f);
  */
 int entry_open(const void *leaf, size_t len, const struct disclosure *d,
     size_t nd, struct facts *out, struct diag *why) MUST_CHECK;
+/*
+ * entry_whole - if the entry has all of its disclosures, as its seed tells.
+ * @f: what entry_open read from the leaf and its disclosures.
+ * Returns 0 (also for a type whose fields are not known here in that number),
+ * -EBADMSG and the field that is gone, or was not made with this seed.
+ */
+int entry_whole(const void *leaf, size_t len, const struct facts *f,
+    const uint8_t seed[ENTRY_SEED_LEN], const char **name) MUST_CHECK;
 /* facts_text - a text field, or NULL; facts_int - 0 and *out, or -ENOENT. */
 const char *facts_text(const struct facts *f, const char *name);
 int facts_int(const struct facts *f, const char *name, int64_t *out);

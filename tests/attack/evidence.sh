@@ -139,8 +139,21 @@ is "$(told)" "disclosure:11 " "a row of them is cut"
 copy erased
 sql "DELETE FROM salted WHERE seq=11"
 out=$(verify "$log")
-is "$? $(printf '%s' "$out" | jq .erased)" "0 1" \
+is "$? $(printf '%s' "$out" | jq -c '[.verdict, .erased, .problems]')" \
+	'8 ["incomplete",1,0]' \
 	"what is erased leaves every proof good, and is counted"
+
+copy withheld
+sql "UPDATE salted SET disclosures=substr(disclosures,
+	4+instr(substr(disclosures,5),x'000000')) WHERE seq=11"
+is "$(told)" "disclosure:11 " "the first disclosure of a row is taken out"
+details | grep -q '"provider" is neither disclosed nor absent'
+ok $? "and named, by the seed"
+
+copy seed
+sql "UPDATE salted SET seed=(SELECT seed FROM salted WHERE seq=12)
+	WHERE seq=11"
+is "$(told)" "disclosure:11 " "another seed"
 
 # ---- checkpoints and receipts ----
 copy cut

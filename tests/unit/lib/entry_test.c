@@ -136,6 +136,45 @@ test_redacted(void **state UNUSED)
 	free(d[0].text);
 }
 
+/* Who has the seed sees that something was taken out, and what. */
+static void
+test_whole(void **state UNUSED)
+{
+	OWN(entry_done) struct entry e = {0};
+	OWN(facts_done) struct facts f = {0};
+	uint8_t other[ENTRY_SEED_LEN];
+	const char *name = NULL;
+	struct draft d;
+
+	access_draft(&d);
+	assert_int_equal(seal(&d, &e), 0);
+	assert_int_equal(open_entry(&e, &f, NULL), 0);
+	assert_int_equal(
+	    entry_whole(e.leaf.data, e.leaf.len, &f, seed(), &name), 0);
+	memcpy(other, seed(), sizeof other);
+	other[31] ^= 1;
+	assert_int_equal(
+	    entry_whole(e.leaf.data, e.leaf.len, &f, other, &name), -EBADMSG);
+	facts_done(&f);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const NAMES[] = {
+		    "user", "via", "action", "provider"};
+		struct disclosure some[3];
+		size_t n = 0;
+
+		for (size_t k = 0; k < 4; k++)
+			if (k != i)
+				some[n++] = e.disclosures[k];
+		assert_int_equal(
+		    entry_open(e.leaf.data, e.leaf.len, some, n, &f, NULL), 0);
+		assert_int_equal(
+		    entry_whole(e.leaf.data, e.leaf.len, &f, seed(), &name),
+		    -EBADMSG);
+		assert_string_equal(name, NAMES[i]);
+		facts_done(&f);
+	}
+}
+
 /* ---- every type ---- */
 
 static const char *const TYPES[] = {"file", "finding", "flow", "transfer",
@@ -650,6 +689,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_example),
 	    cmocka_unit_test(test_redacted),
+	    cmocka_unit_test(test_whole),
 	    cmocka_unit_test(test_every_type),
 	    cmocka_unit_test(test_texts),
 	    cmocka_unit_test(test_numbers),
