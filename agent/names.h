@@ -14,8 +14,9 @@
 #include "lib/entry.h"
 #include "lib/own.h"
 
-/* Numbers of the hub's jobs with this bit are ours. */
-#define NAMES_JOB (UINT64_C(1) << 63)
+/* Numbers of the hub's jobs with this bit are ours; bit 63 marks objects that an
+ * inspector numbers itself. */
+#define NAMES_JOB (UINT64_C(1) << 62)
 #define NAMES_EACH_MAX 2 /* raw names in one draft */
 
 /* A name as the kernel gave it, and the field that it goes to. */

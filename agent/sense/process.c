@@ -11,6 +11,7 @@
  */
 #include "agent/sense/sense.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/cn_proc.h>
@@ -22,47 +23,20 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "lib/str.h"
+
 #include "lib/own.h"
 
 #define QUEUE_BYTES (8 * 1024 * 1024)
 #define ACK_MS 1000
 #define MESSAGES_EACH_READ 256
+#define NAMESPACES_MAX 64
 
 struct processes {
 	int fd;
 	_Alignas(struct nlmsghdr) char block[8192];
 	size_t len, at;
 };
-
-/* A socket in the network namespace of the first process, then back. */
-static int
-open_there(struct diag *why)
-{
-	OWN_FD int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	OWN_FD int there = open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC);
-	struct stat a, b;
-	bool move;
-	int fd, e;
-
-	if (here < 0 || there < 0 || fstat(here, &a) != 0 ||
-	    fstat(there, &b) != 0)
-		return diag_set(why, -ENOTSUP,
-		    "the first network namespace cannot be seen");
-	move = a.st_ino != b.st_ino;
-	if (move && setns(there, CLONE_NEWNET) != 0)
-		return diag_set(why, -ENOTSUP,
-		    "the first network namespace cannot be entered: %s",
-		    strerror(errno));
-	fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    NETLINK_CONNECTOR);
-	e = errno;
-	/* Nothing of ours may go on in another network. */
-	must(!move || setns(here, CLONE_NEWNET) == 0);
-	return fd >= 0 ? fd
-		       : diag_set(why, -ENOTSUP,
-			     "the kernel has no process connector: %s",
-			     strerror(e));
-}
 
 static int
 send_order(int fd, uint32_t op)
@@ -146,34 +120,113 @@ wait_ack(struct processes *p)
 	return -ENOTSUP;
 }
 
-int
-processes_open(struct processes **out, struct diag *why)
+/* A socket of this namespace that the kernel sends events to. */
+static int
+listen_here(struct processes *p)
 {
 	struct sockaddr_nl a = {
 	    .nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC};
+	int size = QUEUE_BYTES, r = 0;
+
+	p->len = p->at = 0;
+	p->fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    NETLINK_CONNECTOR);
+	if (p->fd < 0)
+		return -errno;
+	if (bind(p->fd, (const struct sockaddr *)&a, sizeof a) != 0)
+		r = -errno;
+	if (setsockopt(p->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) !=
+	    0)
+		(void)setsockopt(
+		    p->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	if (r == 0)
+		r = send_order(p->fd, PROC_CN_MCAST_LISTEN);
+	if (r == 0)
+		r = wait_ack(p);
+	if (r != 0) {
+		close(p->fd);
+		p->fd = -1;
+	}
+	return r;
+}
+
+/* The same within the network namespace of a process, then back. */
+static int
+listen_at(struct processes *p, int here, const char *pid)
+{
+	OWN_FD int there = -1;
+	char path[64];
+	int r;
+
+	if (str_format(path, sizeof path, "/proc/%s/ns/net", pid) != 0)
+		return -ENAMETOOLONG;
+	there = open(path, O_RDONLY | O_CLOEXEC);
+	if (there < 0 || setns(there, CLONE_NEWNET) != 0)
+		return -errno;
+	r = listen_here(p);
+	/* Nothing of ours may go on in another network. */
+	must(setns(here, CLONE_NEWNET) == 0);
+	return r;
+}
+
+/*
+ * Only the first network namespace has the connector. It is ours, or that of
+ * the first process; where that may not be looked at, some other process is in
+ * it. Each namespace is tried once.
+ */
+static int
+listen_there(struct processes *p)
+{
+	OWN_FD int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	ino_t tried[NAMESPACES_MAX];
+	const struct dirent *e;
+	int r = listen_here(p);
+	size_t n = 0;
+	DIR *d;
+
+	if (r == 0 || r == -EPERM || here < 0)
+		return r;
+	r = listen_at(p, here, "1");
+	d = r == 0 ? NULL : opendir("/proc");
+	while (r != 0 && d != NULL && n < NAMESPACES_MAX &&
+	       (e = readdir(d)) != NULL) {
+		char path[64];
+		struct stat st;
+		uint64_t pid;
+		bool known = false;
+
+		if (str_u64(e->d_name, INT32_MAX, &pid) != 0 ||
+		    str_format(
+			path, sizeof path, "/proc/%s/ns/net", e->d_name) != 0 ||
+		    stat(path, &st) != 0)
+			continue;
+		for (size_t i = 0; i < n; i++)
+			known |= tried[i] == st.st_ino;
+		if (known)
+			continue;
+		tried[n++] = st.st_ino;
+		r = listen_at(p, here, e->d_name);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	return r;
+}
+
+int
+processes_open(struct processes **out, struct diag *why)
+{
 	struct processes *p = calloc(1, sizeof *p);
-	int size = QUEUE_BYTES, r;
+	int r;
 
 	if (p == NULL)
 		return -ENOMEM;
-	p->fd = open_there(why);
-	r = p->fd < 0 ? p->fd : 0;
-	if (r == 0 && bind(p->fd, (const struct sockaddr *)&a, sizeof a) != 0)
-		r = diag_set(why, -ENOTSUP,
-		    "the process connector needs CAP_NET_ADMIN: %s",
-		    strerror(errno));
-	if (r == 0 && setsockopt(p->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
-			  sizeof size) != 0)
-		(void)setsockopt(
-		    p->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	if (r == 0 &&
-	    (send_order(p->fd, PROC_CN_MCAST_LISTEN) != 0 || wait_ack(p) != 0))
-		r = diag_set(why, -ENOTSUP,
-		    "the process connector does not answer: it tells only the "
-		    "first namespaces");
+	r = listen_there(p);
 	if (r != 0) {
 		processes_close(p);
-		return r;
+		return diag_set(why, -ENOTSUP,
+		    "no process connector (%s): it needs CAP_NET_ADMIN and "
+		    "the first namespaces",
+		    strerror(-r));
 	}
 	*out = p;
 	return 0;

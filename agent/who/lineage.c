@@ -279,6 +279,7 @@ lineage_look(const struct lineage *l, struct process *p)
 	struct stat st;
 	ssize_t n;
 
+	p->looked = true;
 	p->loginuid = read_u32(l, p->pid, "loginuid");
 	p->audit_ses = read_u32(l, p->pid, "sessionid");
 	if (str_format(path, sizeof path, "%s/%d", l->proc, (int)p->pid) == 0 &&
@@ -427,10 +428,10 @@ lineage_exec(struct lineage *l, pid_t pid)
 		return;
 	}
 	/* Only people's programs are looked at: it costs four system calls. */
+	p->looked = false;
+	p->exe[0] = '\0';
 	if (lineage_session(p) != NULL || p->loginuid != ACTOR_UNSET)
 		lineage_look(l, p);
-	else
-		p->exe[0] = '\0';
 }
 
 void
@@ -460,7 +461,7 @@ lineage_get(struct lineage *l, pid_t pid, bool gone)
 		p = take_late(l, pid, 0);
 		if (p != NULL) {
 			/* What people are at the event is what counts. */
-			if (lineage_session(p) != NULL ||
+			if (!p->looked || lineage_session(p) != NULL ||
 			    p->loginuid != ACTOR_UNSET)
 				lineage_look(l, p);
 			return p;

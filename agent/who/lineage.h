@@ -28,6 +28,8 @@ struct process {
 	bool leads; /* it is the leader of that session */
 	bool known; /* its line is whole up to the first process */
 	bool late; /* not seen born: found in /proc */
+	bool looked; /* since its program began; else what follows is that of
+			its parent */
 	bool ended;
 	bool crowded; /* the pid was used by another shortly before */
 	uint64_t ended_us;

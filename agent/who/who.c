@@ -237,7 +237,11 @@ by_process(struct who *w, struct process *p, struct actor *a)
 	(void)str_copy(a->exe, sizeof a->exe, p->exe);
 	if (s != NULL) {
 		by_session(w, s, a);
-		if (s->loginuid != ACTOR_UNSET && p->loginuid != s->loginuid)
+		if (!p->looked) {
+			a->loginuid = s->loginuid;
+			a->audit_ses = s->audit_ses;
+		} else if (s->loginuid != ACTOR_UNSET &&
+			   p->loginuid != s->loginuid)
 			weaken(a, GRADE_LINEAGE,
 			    "by descent from the session; the login uid was "
 			    "changed within it");
