@@ -3,7 +3,8 @@
  * packet - one IP packet as its headers tell it, fragments put together.
  *
  * IPv4 with options (RFC 791), IPv6 with a bounded chain of extension headers
- * (RFC 8200), TCP (RFC 9293) and UDP (RFC 768).
+ * (RFC 8200), TCP (RFC 9293) and UDP (RFC 768); IP in IP (RFC 2003, 4213) and
+ * GRE (RFC 2784, 2890) with IP, Ethernet or a mirrored port's frames in it.
  *
  * Owns: the datagrams whose fragments are awaited: at most DATAGRAMS of 64 KiB
  * each, for HOLD_US. Fragments that overlap end their datagram, as they do in
@@ -22,13 +23,18 @@
 #define BLOCKS (DATAGRAM_MAX / 8 + 1)
 #define HOLD_US 30000000
 #define CHAIN_MAX 8 /* extension headers of one packet */
+#define TUNNELS_MAX 4 /* one within the other */
+#define TAGS_MAX 4 /* VLAN tags of one frame */
 
 enum { /* IANA protocol numbers */
 	PROTO_HOPOPTS = 0,
+	PROTO_IPV4 = 4,
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
+	PROTO_IPV6 = 41,
 	PROTO_ROUTING = 43,
 	PROTO_FRAGMENT = 44,
+	PROTO_GRE = 47,
 	PROTO_AH = 51,
 	PROTO_DSTOPTS = 60,
 };
@@ -314,6 +320,67 @@ take_udp(struct packet *p, const uint8_t *d, size_t len, size_t claimed)
 	return PACKET_UDP;
 }
 
+/* An Ethernet frame within a tunnel: down to its IP packet. */
+static bool
+take_frame(struct content *c)
+{
+	uint16_t type;
+
+	if (c->len < 14)
+		return false;
+	type = be16(c->data + 12);
+	c->data += 14;
+	c->len -= 14;
+	for (int i = 0; i < TAGS_MAX && (type == 0x8100 || type == 0x88a8);
+	     i++) {
+		if (c->len < 4)
+			return false;
+		type = be16(c->data + 2);
+		c->data += 4;
+		c->len -= 4;
+	}
+	return type == 0x0800 || type == 0x86dd;
+}
+
+/* GRE: down to the IP packet in it; false if there is none. */
+static bool
+take_gre(struct content *c)
+{
+	size_t head = 4;
+	uint16_t flags, type;
+
+	if (c->len < 4)
+		return false;
+	flags = be16(c->data);
+	type = be16(c->data + 2);
+	/* Version 1 is PPTP's; routing (RFC 1701) is not used any more. */
+	if ((flags & 0x4007) != 0)
+		return false;
+	head += (flags & 0x8000) != 0 ? 4 : 0; /* checksum */
+	head += (flags & 0x2000) != 0 ? 4 : 0; /* key */
+	head += (flags & 0x1000) != 0 ? 4 : 0; /* sequence */
+	/* A mirrored port's frames; with a sequence number, a header more. */
+	if (type == 0x88be && (flags & 0x1000) != 0)
+		head += 8;
+	if (c->len < head)
+		return false;
+	c->data += head;
+	c->len -= head;
+	return type == 0x0800 || type == 0x86dd ||
+	       ((type == 0x6558 || type == 0x88be) && take_frame(c));
+}
+
+/* A packet within the packet is left in p->data, to be read in its turn. */
+static enum packet_kind
+take_tunnel(struct packet *p, uint8_t proto, struct content c)
+{
+	if (proto == PROTO_GRE && !take_gre(&c))
+		return PACKET_OTHER;
+	p->data = c.data;
+	p->len = c.len;
+	return PACKET_TUNNEL;
+}
+
 /*
  * What an IP header carries: extension headers (they are IPv6's, but protocol
  * numbers are one space) and then the transport. @claimed: bytes that the
@@ -332,6 +399,10 @@ take_chain(struct fragments *f, struct packet *p, uint8_t proto,
 			return take_tcp(p, c.data, c.len, claimed);
 		case PROTO_UDP:
 			return take_udp(p, c.data, c.len, claimed);
+		case PROTO_IPV4:
+		case PROTO_IPV6:
+		case PROTO_GRE:
+			return take_tunnel(p, proto, c);
 		case PROTO_HOPOPTS:
 		case PROTO_ROUTING:
 		case PROTO_DSTOPTS:
@@ -442,12 +513,21 @@ enum packet_kind
 packet_decode(
     struct fragments *f, struct content ip, struct stamp at, struct packet *p)
 {
-	*p = (struct packet){0};
-	if (ip.len == 0)
-		return bad(p, "an empty packet");
-	if (ip.data[0] >> 4 == 4)
-		return take_v4(f, ip, at, p);
-	if (ip.data[0] >> 4 == 6)
-		return take_v6(f, ip, at, p);
-	return bad(p, "a packet that is not IP");
+	for (int i = 0; i <= TUNNELS_MAX; i++) {
+		enum packet_kind k;
+
+		*p = (struct packet){0};
+		if (ip.len == 0)
+			return bad(p, "an empty packet");
+		if (ip.data[0] >> 4 == 4)
+			k = take_v4(f, ip, at, p);
+		else if (ip.data[0] >> 4 == 6)
+			k = take_v6(f, ip, at, p);
+		else
+			return bad(p, "a packet that is not IP");
+		if (k != PACKET_TUNNEL)
+			return k;
+		ip = (struct content){.data = p->data, .len = p->len};
+	}
+	return bad(p, "too many tunnels in one packet");
 }

@@ -18,6 +18,7 @@ enum packet_kind {
 	PACKET_UDP,
 	PACKET_OTHER, /* well-formed, of another protocol */
 	PACKET_HELD, /* a fragment; the rest is awaited */
+	PACKET_TUNNEL, /* within packet.c */
 	PACKET_BAD, /* malformed, or given up: @why says so */
 };
 

@@ -1059,6 +1059,7 @@ decode(struct streams *s, struct content ip, struct stamp at, struct packet *p,
 	case PACKET_HELD:
 		return false;
 	case PACKET_OTHER:
+	case PACKET_TUNNEL:
 		s->counters.other++;
 		return false;
 	case PACKET_BAD:
