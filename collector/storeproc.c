@@ -96,12 +96,21 @@ send_to(struct proc_peer *to, uint32_t type, const struct buf *b)
 
 /* ---- sign ---- */
 
-/* Sends a question and waits for its answer, which is then self.answer. */
 static int
-ask_sign(uint32_t type, const struct buf *question, uint32_t wanted)
+sign_lost(int r)
 {
 	struct proc_peer *sign = proc_peer(&self.proc, ROLE_SIGN, 0);
-	uint64_t until = clock_boot_us() + SIGN_WAIT_MS * UINT64_C(1000);
+
+	log_warn("sign does not answer: %s", strerror(-r));
+	if (sign != NULL)
+		proc_peer_lost(sign);
+	return -EPIPE;
+}
+
+static int
+send_question(uint32_t type, const struct buf *question)
+{
+	struct proc_peer *sign = proc_peer(&self.proc, ROLE_SIGN, 0);
 	int r;
 
 	if (sign == NULL || sign->fd < 0)
@@ -110,35 +119,52 @@ ask_sign(uint32_t type, const struct buf *question, uint32_t wanted)
 	if (r == 0)
 		r = ipc_send_wait(sign->fd, type, question->data, question->len,
 		    -1, SIGN_WAIT_MS);
-	while (r == 0) {
+	return r == 0 ? 0 : sign_lost(r);
+}
+
+/* The next answer of a type, which is then self.answer; its question's id. */
+static int
+next_answer(uint32_t wanted, uint64_t until_us, uint64_t *id)
+{
+	struct proc_peer *sign = proc_peer(&self.proc, ROLE_SIGN, 0);
+
+	if (sign == NULL || sign->fd < 0)
+		return -EPIPE;
+	for (;;) {
 		struct pollfd p = {.fd = sign->fd, .events = POLLIN};
 		uint64_t now = clock_boot_us();
 		struct cur c;
+		int r;
 
-		if (now >= until ||
-		    poll(&p, 1, (int)((until - now) / 1000) + 1) == 0) {
-			r = -ETIMEDOUT;
-			break;
-		}
+		if (now >= until_us ||
+		    poll(&p, 1, (int)((until_us - now) / 1000) + 1) == 0)
+			return sign_lost(-ETIMEDOUT);
 		r = ipc_recv(sign->fd, &self.answer);
-		if (r == -EAGAIN) {
-			r = 0;
+		if (r == -EAGAIN)
 			continue;
-		}
-		if (r != 1) {
-			r = -EPIPE;
-			break;
-		}
+		if (r != 1)
+			return sign_lost(-EPIPE);
 		own_close(&self.answer.fd);
+		if (self.answer.type != wanted)
+			continue;
 		cur_init(&c, self.answer.data, self.answer.len);
-		/* An answer to a question that was given up is passed by. */
-		if (self.answer.type == wanted && cur_u64(&c) == self.asked)
-			return 0;
-		r = 0;
+		*id = cur_u64(&c);
+		return 0;
 	}
-	log_warn("sign does not answer: %s", strerror(-r));
-	proc_peer_lost(sign);
-	return -EPIPE;
+}
+
+/* Sends a question and waits for its answer, which is then self.answer. */
+static int
+ask_sign(uint32_t type, const struct buf *question, uint32_t wanted)
+{
+	uint64_t until = clock_boot_us() + SIGN_WAIT_MS * UINT64_C(1000);
+	uint64_t id = 0;
+	int r = send_question(type, question);
+
+	/* An answer to a question that was given up is passed by. */
+	while (r == 0 && id != self.asked)
+		r = next_answer(wanted, until, &id);
+	return r;
 }
 
 /* The answer WIRE_SIGNED: its verdict, the size that sign holds, the note. */
@@ -280,6 +306,18 @@ write_alarm(const char *agent, const char *kind, const char *detail)
 
 /* ---- receipts ---- */
 
+static void
+put_cosign(struct buf *q, const struct store_due *d)
+{
+	buf_init(q, IPC_MAX);
+	buf_put_u64(q, ++self.asked);
+	buf_put_str(q, d->vkey);
+	buf_put_u32(q, d->gen);
+	buf_put_u64(q, d->first);
+	buf_put_blob(q, d->hashes.data, d->hashes.len);
+	buf_put_blob(q, d->note.data, d->note.len);
+}
+
 /*
  * Asks sign for the receipt of one batch and keeps it. Where sign lacks
  * earlier hashes they are sent first, batch by batch. @d is overwritten.
@@ -296,13 +334,7 @@ cosign(struct store_due *d)
 	for (;;) {
 		OWN(buf_done) struct buf q = {0};
 
-		buf_init(&q, IPC_MAX);
-		buf_put_u64(&q, ++self.asked);
-		buf_put_str(&q, d->vkey);
-		buf_put_u32(&q, d->gen);
-		buf_put_u64(&q, d->first);
-		buf_put_blob(&q, d->hashes.data, d->hashes.len);
-		buf_put_blob(&q, d->note.data, d->note.len);
+		put_cosign(&q, d);
 		r = ask_sign(WIRE_COSIGN, &q, WIRE_SIGNED);
 		if (r == 0)
 			r = read_signed(&held, &note, &len);
@@ -409,6 +441,107 @@ answer_taken(uint64_t id, uint32_t status, const char *error,
 	send_to(proc_peer(&self.proc, ROLE_FRONT, 0), WIRE_TAKEN, &b);
 }
 
+/* ---- receipts of a group ---- */
+
+/* A batch whose receipt was asked for, with others, in one go. */
+struct asked {
+	uint64_t id;
+	const struct job *job;
+	uint64_t first;
+	bool signed_now;
+	struct buf note;
+};
+
+/* Asks for what is due of a job's log; returns how many are asked now. */
+static size_t
+ask_due(const struct job *j, struct asked *a, size_t n)
+{
+	struct store_due d;
+	uint64_t first = 0;
+
+	due_init(&d);
+	while (n < GROUP_MAX &&
+	       due_next(self.store, j->agent, j->taken.gen, first, &d) == 0) {
+		OWN(buf_done) struct buf q = {0};
+
+		put_cosign(&q, &d);
+		if (send_question(WIRE_COSIGN, &q) != 0)
+			break;
+		a[n++] = (struct asked){
+		    .id = self.asked, .job = j, .first = d.first};
+		first = d.first + 1;
+	}
+	due_done(&d);
+	return n;
+}
+
+static void
+take_signed(struct asked *a, size_t n, uint64_t id)
+{
+	uint64_t held;
+	const uint8_t *note;
+	size_t len;
+
+	for (size_t i = 0; i < n; i++) {
+		if (a[i].id != id)
+			continue;
+		if (read_signed(&held, &note, &len) != 0 || len == 0)
+			return;
+		buf_init(&a[i].note, NOTE_MAX);
+		buf_put(&a[i].note, note, len);
+		a[i].signed_now = buf_error(&a[i].note) == 0;
+		return;
+	}
+}
+
+static bool
+same_log(const struct job *a, const struct job *b)
+{
+	return str_eq(a->agent, b->agent) && a->taken.gen == b->taken.gen;
+}
+
+/*
+ * The receipts of all that was taken, with one commit of sign and one of ours.
+ * Whatever is not as simple as that is left to cosign_all.
+ */
+static void
+cosign_group(void)
+{
+	uint64_t until = clock_boot_us() + SIGN_WAIT_MS * UINT64_C(1000);
+	struct asked a[GROUP_MAX];
+	size_t n = 0, got = 0;
+
+	for (size_t i = 0; i < self.njobs; i++) {
+		const struct job *j = &self.jobs[i];
+		bool again = j->taken.verdict != STORE_TAKEN;
+
+		for (size_t k = 0; k < i; k++)
+			again |= self.jobs[k].taken.verdict == STORE_TAKEN &&
+				 same_log(&self.jobs[k], j);
+		if (!again)
+			n = ask_due(j, a, n);
+	}
+	if (n == 0)
+		return;
+	while (got < n) {
+		uint64_t id;
+
+		if (next_answer(WIRE_SIGNED, until, &id) != 0)
+			break;
+		take_signed(a, n, id);
+		got += id >= a[0].id ? 1 : 0;
+	}
+	must_write(store_begin(self.store));
+	for (size_t i = 0; i < n; i++) {
+		if (a[i].signed_now)
+			must_write(due_receipt(self.store, a[i].job->agent,
+			    a[i].job->taken.gen, a[i].first, a[i].note.data,
+			    a[i].note.len));
+		buf_done(&a[i].note);
+	}
+	must_write(store_commit(self.store));
+}
+
 static void
 finish_job(struct job *j)
 {
@@ -450,6 +583,7 @@ run_jobs(void)
 			j->packed.len, clock_now().wall_us, &j->taken));
 	}
 	must_write(store_commit(self.store));
+	cosign_group();
 	for (size_t i = 0; i < self.njobs; i++) {
 		finish_job(&self.jobs[i]);
 		buf_done(&self.jobs[i].packed);

@@ -37,9 +37,11 @@ struct web {
 
 /* ---- answers ---- */
 
-static const char *const PAGE_HEADERS[] = {"Content-Security-Policy",
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+#define POLICY \
+	"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; " \
+	"base-uri 'none'; frame-ancestors 'none'"
+
+static const char *const PAGE_HEADERS[] = {"Content-Security-Policy", POLICY,
     "X-Frame-Options", "DENY", "Referrer-Policy", "no-referrer",
     "Cross-Origin-Opener-Policy", "same-origin", "Cross-Origin-Resource-Policy",
     "same-origin"};
@@ -114,7 +116,7 @@ error(struct https_request *q, struct page p, const char *sentence)
 		json_str(&j, "error", sentence);
 		json_end_object(&j);
 		buf_put_u8(&b, '\n');
-	buf_put_u8(&b, '\n');
+		buf_put_u8(&b, '\n');
 	}
 	answer(q, &p, &b);
 }

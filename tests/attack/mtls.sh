@@ -12,94 +12,15 @@ for t in curl jq openssl sqlite3 zstd; do
 	command -v "$t" >/dev/null || skip_all "$t is not installed"
 done
 
-# Below TMPDIR: the processes without privilege must get there.
-W=$(mktemp -d) || exit 2
-chmod 755 "$W"
-S=$W/state
-bearer=$B/support/bearer
-collector=
-trap 'stop; rm -rf -- "$W"' EXIT
+. "$SRC/tests/support/collector.sh"
 
-stop() {
-	[ -n "$collector" ] && kill "$collector" 2>/dev/null &&
-		wait "$collector" 2>/dev/null
-	collector=
-}
-
-# A port that nobody listens on now.
-free_port() {
-	local p
-	while :; do
-		p=$((20000 + RANDOM % 20000))
-		(: <>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
-	done
-	echo "$p"
-}
-AP=$(free_port) PP=$(free_port)
-A=https://127.0.0.1:$AP P=https://127.0.0.1:$PP
-
-cat >"$W/collector.yaml" <<-END
-	name: collector.test
-	state: $S
-	agents: 127.0.0.1:$AP
-	people: 127.0.0.1:$PP
-END
-
-start() {
-	"$BIN/chaperone-collector" --config "$W/collector.yaml" \
-		>"$W/out" 2>>"$W/err" &
-	collector=$!
-	until_true 20 grep -q "^agents" "$W/out" 2>/dev/null
-}
-
-# curl's status of a request; the body is in $W/body.
-status() {
-	: >"$W/body"
-	curl -s -o "$W/body" -w '%{http_code}' -m 20 --cacert "$S/ca.crt" "$@"
-}
-as() {
-	local who=$1
-	shift
-	status --cert "$W/$who.crt" --key "$W/$who.key" "$@"
-}
-error() {
-	jq -r .error "$W/body" 2>/dev/null
-}
 pids() {
-	pgrep -P "$collector" -x chaperone-front
-	pgrep -P "$collector" -x chaperone-store
-	pgrep -P "$collector" -x chaperone-sign
-}
-db() {
-	sqlite3 -readonly "$S/store/collector.db" "$1"
+	pid_of front
+	pid_of store
+	pid_of sign
 }
 
-# enrol NAME TOKEN: NAME.key, NAME.crt, NAME.log, NAME.id; prints the status.
-enrol() {
-	local name=$1 csr vkey code
-	csr=$("$bearer" csr "$W/$name.key" "$name.example") || return
-	vkey=$("$bearer" log "$W/$name.log" "$name.example-01") || return
-	jq -n --arg csr "$csr" --arg host "$name.example" --arg vkey "$vkey" \
-		--arg token "${2%%.*}" '{$csr,$host,$token,$vkey}' \
-		>"$W/$name.json"
-	code=$(status "$A/v1/enrol" --data-binary @"$W/$name.json")
-	if [ "$code" = 200 ]; then
-		jq -r .certificate "$W/body" >"$W/$name.crt"
-		jq -r .agent "$W/body" >"$W/$name.id"
-	fi
-	echo "$code"
-}
-# batch NAME FIRST COUNT [FORK_AT TURN]: makes $W/NAME.batch
-batch() {
-	"$bearer" batch "$W/$1.log" "$1.example-01" 1 "$2" "$3" \
-		"${4:-1000000}" "${5:-0}" "$W/$1.batch"
-}
-send() {
-	as "$1" "$A/v1/batch" -H 'Content-Type: application/zstd' \
-		--data-binary @"$W/${2:-$1}.batch"
-}
-
-start
+collector_start
 ok $? "the collector starts" || { tap_say "$(cat "$W/err")"; done_testing; }
 until_true 10 test "$(pids | wc -l)" = 3
 before=$(pids)
@@ -318,7 +239,7 @@ is "$(status -u "reviewer:$password" "$P/")" 429 \
 is "$(pids)" "$before" "no process of the collector ended"
 is "$(db 'SELECT count(*), count(DISTINCT seq) FROM access WHERE agent_id="'"$(cat "$W/web.id")"'"')" \
 	"7|7" "each entry is held once"
-stop
+collector_stop
 ! grep -q 'ended by signal\|Sanitizer\|failed:' "$W/err"
 ok $? "nothing was ended by a signal" || tap_say "$(cat "$W/err")"
 done_testing
