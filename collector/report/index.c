@@ -158,7 +158,7 @@ hosts(struct buf *out, const struct exposure *e)
 		html_cell(out, now(h));
 		html_cell_time(out, h->word_us);
 		html_cell_time(out, h->seen_us);
-		html_raw(out, "<td style=\"width:24%\">");
+		html_raw(out, "<td class=\"strip\">");
 		html_strip(out, e, h);
 		html_raw(out, "</td><td class=\"n\">");
 		words_share(

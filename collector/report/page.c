@@ -212,7 +212,7 @@ coverage(struct buf *out, const struct exposure *e)
 
 		html_row(out);
 		html_cell(out, h->name);
-		html_raw(out, "<td style=\"width:38%\">");
+		html_raw(out, "<td class=\"strip\">");
 		html_strip(out, e, h);
 		html_raw(out, "</td>");
 		cell_share(out, h->us[COVERAGE_OBSERVED], whole);

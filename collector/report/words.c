@@ -17,6 +17,8 @@
 
 #include "lib/own.h"
 
+/* A number and its unit stay on one line. */
+#define NBSP "\u00a0"
 #define S_US INT64_C(1000000)
 /* Classes that the sentence names; the table has all. */
 #define NAMED 3
@@ -58,7 +60,8 @@ words_bytes(struct buf *out, uint64_t n)
 		n /= 1024;
 		unit++;
 	}
-	buf_printf(out, "%" PRIu64 ".%" PRIu64 " %s", n, tenths, UNITS[unit]);
+	buf_printf(
+	    out, "%" PRIu64 ".%" PRIu64 NBSP "%s", n, tenths, UNITS[unit]);
 }
 
 void
@@ -115,11 +118,11 @@ words_share(struct buf *out, uint64_t part, uint64_t whole)
 	}
 	tenths = part * 1000 / whole;
 	if (tenths == 0 && part > 0)
-		buf_printf(out, "under 0.1 %%");
+		buf_printf(out, "under 0.1" NBSP "%%");
 	else if (tenths % 10 == 0)
-		buf_printf(out, "%" PRIu64 " %%", tenths / 10);
+		buf_printf(out, "%" PRIu64 NBSP "%%", tenths / 10);
 	else
-		buf_printf(out, "%" PRIu64 ".%" PRIu64 " %%", tenths / 10,
+		buf_printf(out, "%" PRIu64 ".%" PRIu64 NBSP "%%", tenths / 10,
 		    tenths % 10);
 }
 
