@@ -620,6 +620,7 @@ take_interface(struct captures *c, const struct interface_event *e)
 			continue;
 		}
 		s->failed = false;
+		s->missing_us = 0;
 		if (index != 0)
 			log_note("capturing on %s", s->name);
 	}
