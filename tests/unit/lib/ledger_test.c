@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -522,7 +523,241 @@ test_renew_unsigned(void **state UNUSED)
 	assert_int_equal(ledger_gen(l), 0);
 }
 
-/* ---- a full disk and a broken one ---- */
+/* ---- a disk that fails ---- */
+
+/*
+ * These stand in for libc's, which SQLite calls: the call number @fail_at fails
+ * with @fail_errno, once, or from then on.
+ */
+static uint64_t calls, fail_at;
+static int fail_errno;
+static bool fail_on;
+static bool syncs, writes; /* which kind fails */
+static bool calls_hit;
+
+#define SHOWN __attribute__((visibility("default")))
+
+SHOWN int fdatasync(int fd);
+SHOWN int fsync(int fd);
+SHOWN ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at);
+
+static bool
+fails(bool kind)
+{
+	if (!kind || fail_at == 0)
+		return false;
+	calls++;
+	if (calls != fail_at && !(fail_on && calls > fail_at))
+		return false;
+	calls_hit = true;
+	errno = fail_errno;
+	return true;
+}
+
+int
+fdatasync(int fd)
+{
+	return fails(syncs) ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int
+fsync(int fd)
+{
+	return fails(syncs) ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+ssize_t
+pwrite64(int fd, const void *data, size_t len, off64_t at)
+{
+	return fails(writes) ? -1 : syscall(SYS_pwrite64, fd, data, len, at);
+}
+
+static void
+fault(uint64_t at, int err, bool on, bool sync)
+{
+	calls = 0;
+	fail_at = at;
+	fail_errno = err;
+	fail_on = on;
+	syncs = sync;
+	writes = !sync;
+}
+
+/* After a failed sync nothing is written again; the next one goes on. */
+static void
+test_failed_sync(void **state UNUSED)
+{
+	OWN(ledger_closep) struct ledger *l = open_log();
+	OWN(ledger_closep) struct ledger *next = NULL;
+	OWN(buf_done) struct buf note = {0};
+	struct ledger_past past;
+	uint64_t seq = 0, last = 0;
+
+	append_all(l, 1, 3);
+	assert_int_equal(ledger_begin(l), 0);
+	assert_int_equal(append(l, "watch", 4, &seq), 0);
+	/* "No space" too: what was written is in doubt all the same. */
+	fault(1, ENOSPC, false, true);
+	assert_int_equal(ledger_commit(l), -EIO);
+	assert_true(fail_at <= calls);
+	fault(0, 0, false, true);
+	assert_true(ledger_dead(l));
+	assert_int_equal(ledger_size(l), 3);
+	assert_int_equal(ledger_begin(l), -EIO);
+	assert_int_equal(ledger_checkpoint(l, sign, NULL, NULL), -EIO);
+	assert_int_equal(ledger_receipt(l, 1, "n", 1, 1), -EIO);
+	assert_int_equal(ledger_renew(path, NAME, sign, NULL, &next, NULL), 0);
+	buf_init(&note, NOTE_MAX);
+	assert_int_equal(ledger_past(next, 0, &past, &note), 0);
+	assert_int_equal(past.size, 3);
+	assert_int_equal(ledger_last(next, "watch", 7, &last), 0);
+	assert_int_equal(last, 3);
+	append_all(next, 4, 5);
+	assert_int_equal(ledger_checkpoint(next, sign, NULL, NULL), 0);
+	check_all(next, 2);
+}
+
+/* ---- every call of a life, failing in turn ---- */
+
+#define GROUPS 6
+
+static struct ledger *
+go_on(struct ledger *l)
+{
+	struct ledger *next = NULL;
+
+	/* A fault that stays is lifted by whoever runs out of patience. */
+	for (int i = 0; ledger_dead(l) && i < 3; i++) {
+		if (i == 2)
+			fault(0, 0, false, syncs);
+		if (ledger_renew(path, NAME, sign, NULL, &next, NULL) == 0) {
+			ledger_close(l);
+			return next;
+		}
+	}
+	return l;
+}
+
+static int
+append_three(struct ledger *l, uint64_t from)
+{
+	uint64_t seq;
+	int r = ledger_begin(l);
+
+	for (uint64_t n = from; r == 0 && n < from + 3; n++) {
+		r = append(l, "watch", n, &seq);
+		r = r == 1 ? 0 : r;
+	}
+	if (r == 0)
+		return ledger_commit(l);
+	ledger_rollback(l);
+	return r;
+}
+
+/* Appends numbers 1 to 3 * GROUPS, whatever it takes. */
+static void
+live(void)
+{
+	struct ledger *l = NULL;
+
+	for (int i = 0; i < 4 && l == NULL; i++) {
+		if (i == 3)
+			fault(0, 0, false, syncs);
+		(void)!ledger_open(path, NAME, &l, NULL);
+	}
+	assert_non_null(l);
+	for (uint64_t g = 0; g < GROUPS; g++) {
+		for (int i = 0; append_three(l, g * 3 + 1) != 0; i++) {
+			assert_true(i < 10);
+			if (i == 5)
+				fault(0, 0, false, syncs);
+			l = go_on(l);
+		}
+		if (g % 2 == 1 && ledger_checkpoint(l, sign, NULL, NULL) != 0)
+			l = go_on(l);
+	}
+	fault(0, 0, false, syncs);
+	l = go_on(l);
+	assert_int_equal(ledger_checkpoint(l, sign, NULL, NULL), 0);
+	ledger_close(l);
+}
+
+static uint64_t
+number_of(struct ledger *l, uint64_t seq)
+{
+	struct entry e = {0};
+	struct facts f;
+	uint64_t n;
+
+	assert_int_equal(ledger_read(l, seq, &e), 0);
+	assert_int_equal(entry_open(e.leaf.data, e.leaf.len, e.disclosures,
+			     e.ndisclosures, &f, NULL),
+	    0);
+	n = f.at.boot_us;
+	facts_done(&f);
+	entry_done(&e);
+	return n;
+}
+
+/* Each number once and in order, over all generations; returns how many. */
+static uint32_t
+check_life(void)
+{
+	OWN(ledger_closep) struct ledger *l = open_log();
+	uint64_t next = 1;
+
+	for (uint32_t gen = 0; gen <= ledger_gen(l); gen++) {
+		OWN(ledger_closep) struct ledger *g = NULL;
+		OWN(buf_done) struct buf note = {0};
+		struct ledger_past past = {.size = ledger_size(l)};
+
+		buf_init(&note, NOTE_MAX);
+		assert_int_equal(ledger_open_gen(path, gen, &g, NULL), 0);
+		if (gen < ledger_gen(l))
+			assert_int_equal(ledger_past(l, gen, &past, &note), 0);
+		for (uint64_t seq = 0; seq < past.size; seq++)
+			assert_int_equal(number_of(g, seq), next++);
+	}
+	assert_int_equal(next, 3 * GROUPS + 1);
+	return ledger_gen(l) + 1;
+}
+
+static void
+sweep(int err, bool on, bool sync)
+{
+	uint64_t at = 0, renewed = 0;
+	bool hit = true;
+
+	while (hit) {
+		uint32_t gens;
+
+		(void)str_format(path, sizeof path, "%s/%d-%d-%d-%llu.db", dir,
+		    err, on, sync, (unsigned long long)++at);
+		fault(at, err, on, sync);
+		live();
+		/* live() lifts the fault, and keeps the count if it was hit. */
+		hit = calls_hit;
+		calls_hit = false;
+		gens = check_life();
+		renewed += gens > 1;
+	}
+	print_message("%d %s %s: %llu places, %llu with another generation\n",
+	    err, sync ? "sync" : "write", on ? "for good" : "once",
+	    (unsigned long long)at - 1, (unsigned long long)renewed);
+	assert_true(at > 10);
+}
+
+static void
+test_sweep(void **state UNUSED)
+{
+	sweep(EIO, false, false);
+	sweep(EIO, false, true);
+	sweep(ENOSPC, false, false);
+	sweep(EIO, true, true);
+	sweep(ENOSPC, true, false);
+}
+
+/* ---- a file that cannot grow ---- */
 
 /* Blocks are counted in the child alone. */
 static int
@@ -600,6 +835,8 @@ main(void)
 	    T(test_renew_damaged),
 	    T(test_renew_crashed),
 	    T(test_renew_unsigned),
+	    T(test_failed_sync),
+	    T(test_sweep),
 	    T(test_dead),
 	};
 
