@@ -709,6 +709,110 @@ test_broken_disk(void **state UNUSED)
 	outbox_free(box);
 }
 
+/* ---- writers that do what they must not ---- */
+
+static void
+send_hello(int fd, const char *source)
+{
+	OWN(buf_done) struct buf m = {0};
+
+	buf_init(&m, 64);
+	buf_put_str(&m, source);
+	buf_put_u64(&m, 1);
+	assert_int_equal(ipc_send_buf(fd, MESSAGE_HELLO, &m, -1), 0);
+}
+
+static void
+send_number(int fd, uint64_t number, uint64_t place)
+{
+	OWN(buf_done) struct buf m = {0};
+	struct draft d;
+
+	buf_init(&m, IPC_MAX);
+	buf_put_u64(&m, number);
+	draft_init(
+	    &d, "finding", (struct stamp){.boot_us = place, .wall_us = 1});
+	draft_text(&d, "person", place == 1 ? "p1" : "p2");
+	if (place > 0)
+		draft_encode(&d, &m);
+	else
+		buf_put_str(&m, "no draft");
+	draft_done(&d);
+	assert_int_equal(ipc_send_buf(fd, MESSAGE_APPEND, &m, -1), 0);
+}
+
+/* The next message, or 0 at the end of the link. */
+static uint32_t
+answer(int fd, uint64_t *number)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct cur c;
+	int r;
+
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	r = ipc_recv(fd, &in);
+	if (r <= 0)
+		return 0;
+	cur_init(&c, in.data, in.len);
+	*number = cur_u64(&c);
+	return in.type;
+}
+
+static void
+test_bad_writers(void **state UNUSED)
+{
+	static const uint8_t NONE[OUTBOX_TAG_KEY];
+	struct found f = {.next = 1};
+	struct outbox *box;
+	uint64_t n = 9;
+	int fd;
+
+	assert_int_equal(outbox_new("watch", &box), 0);
+	start(box, 0);
+	outbox_link(box, -1);
+	/* Another's name. */
+	fd = make_link(ROLE_WATCH);
+	send_hello(fd, "supervise");
+	assert_int_equal(answer(fd, &n), 0);
+	close(fd);
+	/* A draft before the greeting. */
+	fd = make_link(ROLE_WATCH);
+	send_number(fd, 1, 1);
+	assert_int_equal(answer(fd, &n), 0);
+	close(fd);
+	/* A message of another protocol. */
+	fd = make_link(ROLE_WATCH);
+	assert_int_equal(ipc_send(fd, MESSAGE_JOB, "x", 1, -1), 0);
+	assert_int_equal(answer(fd, &n), 0);
+	close(fd);
+	/* A good draft, one that is none, a good one: three numbers. */
+	fd = make_link(ROLE_WATCH);
+	send_hello(fd, "watch");
+	assert_int_equal(answer(fd, &n), MESSAGE_HELLO);
+	assert_int_equal(n, 0);
+	assert_memory_not_equal(in.data + 8, NONE, sizeof NONE);
+	send_number(fd, 1, 1);
+	send_number(fd, 2, 0);
+	send_number(fd, 3, 2);
+	while (n < 3)
+		assert_int_equal(answer(fd, &n), MESSAGE_APPENDED);
+	/* A number that was there. */
+	send_number(fd, 3, 2);
+	assert_int_equal(answer(fd, &n), 0);
+	close(fd);
+	/* The supervisor's link gets no key of tags. */
+	fd = make_link(ROLE_SUPERVISE);
+	send_hello(fd, "supervise");
+	assert_int_equal(answer(fd, &n), MESSAGE_HELLO);
+	assert_memory_equal(in.data + 8, NONE, sizeof NONE);
+	close(fd);
+	stop();
+	check_gen(0, &f, true);
+	assert_int_equal(f.next, 3);
+	assert_int_equal(f.lost, 1);
+	outbox_free(box);
+}
+
 /* ---- a disk without room ---- */
 
 static int
@@ -807,6 +911,7 @@ main(void)
 	    T(test_killed),
 	    T(test_ship),
 	    T(test_broken_disk),
+	    T(test_bad_writers),
 	    T(test_full_disk),
 	};
 
