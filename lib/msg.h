@@ -56,14 +56,16 @@ enum msg_type {
 	/* Writers (watch, supervise) and record. */
 	MESSAGE_HELLO = 48, /* to: str source, u64 epoch.
 			   from: u64 last number kept of (source, epoch),
-			   32 bytes tag key */
+			   32 bytes tag key (zeroes to supervise); again when
+			   the day's key is another one */
 	MESSAGE_APPEND, /* to: u64 number (1, 2, … of this source and epoch),
 			   draft (lib/entry.h) */
 	MESSAGE_APPENDED, /* from: u64 number; it and all before it are durable */
 
 	/* Ship and record. */
 	MESSAGE_WANT = 64, /* to: u64 first index; answered when a checkpoint
-			  covers it */
+			  covers it. Where the generation that is shipped ends
+			  at that index the answer is the next one, from 0 */
 	MESSAGE_BATCH, /* from: u64 first, u64 count; fd = a sealed memfd with
 			  the bytes of lib/batch.h, not compressed */
 	MESSAGE_RECEIPT, /* to: blob signed note; record checks and keeps it */
