@@ -3,8 +3,9 @@
  * csv - one table for a spreadsheet.
  *
  * Owns: the columns, in docs/man/chaperone-report.1, and their order. Rows are
- * of four kinds: coverage (one a host, so that the denominator travels along),
- * finding, place and transfer; a column that does not apply is empty, as is
+ * of these kinds: coverage (one a host, so that the denominator travels along),
+ * finding, place, transfer, and cut (a list with more rows than are shown); a
+ * column that does not apply is empty, as is
  * what is unknown.
  * Format: RFC 4180: CRLF, quotes where needed, doubled within. A cell that
  * begins with =, +, -, @, a tab or a carriage return gets an apostrophe in
@@ -224,6 +225,25 @@ put_transfer(struct buf *out, const struct exposure_transfer *t)
 	put_row(out, r.cells, COLUMNS);
 }
 
+static void
+put_cut(struct buf *out, const struct exposure *e)
+{
+	static const struct {
+		enum exposure_list list;
+		const char *name;
+	} LISTS[] = {{LIST_FINDINGS, "finding"}, {LIST_PLACES, "place"},
+	    {LIST_TRANSFERS, "transfer"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(LISTS); i++) {
+		struct row r = {.cells = {"cut"}};
+
+		if (!e->cut[LISTS[i].list])
+			continue;
+		r.cells[COLUMN_OBJECT] = LISTS[i].name;
+		put_row(out, r.cells, COLUMNS);
+	}
+}
+
 void
 csv_exposure(const struct exposure *e, struct buf *out)
 {
@@ -236,6 +256,7 @@ csv_exposure(const struct exposure *e, struct buf *out)
 		put_place(out, &e->places[i]);
 	for (size_t i = 0; i < e->ntransfers; i++)
 		put_transfer(out, &e->transfers[i]);
+	put_cut(out, e);
 }
 
 void

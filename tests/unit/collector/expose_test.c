@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "collector/expose.h"
+#include "collector/report/report.h"
 #include "collector/wire.h"
 
 #include "lib/own.h"
@@ -226,6 +227,21 @@ csv_is_csv(void **state)
 }
 
 static void
+a_cut_list_says_so_in_csv(void **state UNUSED)
+{
+	struct exposure e = {.provider = "acme"};
+	OWN(buf_done) struct buf out = {0};
+	const char *text;
+
+	buf_init(&out, 65536);
+	e.cut[LIST_PLACES] = true;
+	csv_exposure(&e, &out);
+	text = buf_text(&out);
+	assert_non_null(strstr(text, "\r\ncut,,,,,,,place,"));
+	assert_null(strstr(text, "finding,"));
+}
+
+static void
 csv_of_the_index(void **state)
 {
 	static char cells[40][512];
@@ -438,6 +454,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(hostile_names_stay_text_in_html),
 	    TEST(csv_is_csv),
+	    TEST(a_cut_list_says_so_in_csv),
 	    TEST(csv_of_the_index),
 	    TEST(json_is_json),
 	    TEST(the_keys_stay),

@@ -41,16 +41,25 @@ scene_sql(struct scene *s, const char *sql)
 }
 
 static inline void
-scene_open(struct scene *s)
+scene_open_at(struct scene *s, const char *dir)
 {
 	struct diag why = {""};
 
-	*s = (struct scene){.dir = "/tmp/chaperone-scene-XXXXXX"};
-	assert_non_null(mkdtemp(s->dir));
+	*s = (struct scene){0};
+	assert_int_equal(str_copy(s->dir, sizeof s->dir, dir), 0);
 	assert_int_equal(
-	    str_format(s->path, sizeof s->path, "%s/collector.db", s->dir), 0);
+	    str_format(s->path, sizeof s->path, "%s/collector.db", dir), 0);
 	if (store_open(s->path, &s->store, &why) != 0)
 		fail_msg("%s", why.text);
+}
+
+static inline void
+scene_open(struct scene *s)
+{
+	char dir[] = "/tmp/chaperone-scene-XXXXXX";
+
+	assert_non_null(mkdtemp(dir));
+	scene_open_at(s, dir);
 }
 
 static inline void
