@@ -57,6 +57,9 @@ void door_leave(struct door *d, const char *token);
 
 /* page_login - @error: a sentence or NULL; @target: where to go then. */
 void page_login(struct buf *out, const char *error, const char *target);
+/* page_error - what the status means and, unless it is NULL, the sentence. */
 void page_error(struct buf *out, unsigned status, const char *sentence);
+/* page_what - what a status means, without markup. */
+const char *page_what(unsigned status);
 
 #endif

@@ -13,19 +13,16 @@
 #include "lib/own.h"
 
 static const char STYLE[] =
-    ":root{color-scheme:light dark;--ink:#1b2430;--soft:#5a6676;--paper:#fff;"
-    "--ground:#eef1f4;--line:#c9d0d9;--act:#17518f;--on-act:#fff;--bad:#9c1c1c;"
-    "--bad-ground:#fdecec}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e8ecf1;--soft:#a3aebb;"
-    "--paper:#1b2129;--ground:#11151a;--line:#3a4450;--act:#7db4f0;"
-    "--on-act:#0e1722;--bad:#ffb3b3;--bad-ground:#3a1c1f}}"
+    ":root{--ink:#1c2733;--soft:#55606c;--line:#d5dbe1;--edge:#8a95a0;"
+    "--back:#f4f6f8;--act:#1f5fa8;--bad:#9c1c14;--bad-back:#fdf1f0}"
     "*{box-sizing:border-box}"
     "body{margin:0;min-height:100vh;display:flex;align-items:center;"
-    "justify-content:center;padding:1.5rem;background:var(--ground);"
+    "justify-content:center;padding:1.5rem;background:var(--back);"
     "color:var(--ink);font:1rem/1.5 system-ui,-apple-system,'Segoe UI',"
     "'Liberation Sans',sans-serif}"
-    "main{width:100%;max-width:25rem;padding:2rem;background:var(--paper);"
-    "border:1px solid var(--line);border-radius:.5rem}"
+    "main{width:100%;max-width:25rem;padding:2rem;background:#fff;"
+    "border:1px solid var(--line);border-top:4px solid var(--act);"
+    "border-radius:.5rem}"
     ".name{margin:0 0 1.25rem;font-size:.8125rem;font-weight:600;"
     "letter-spacing:.08em;text-transform:uppercase;color:var(--soft)}"
     "h1{margin:0 0 .25rem;font-size:1.375rem;line-height:1.25}"
@@ -33,16 +30,16 @@ static const char STYLE[] =
     "label{display:block;margin:1rem 0 .25rem;font-weight:600;"
     "font-size:.9375rem}"
     "input{width:100%;padding:.5rem .625rem;font:inherit;color:inherit;"
-    "background:var(--paper);border:1px solid var(--line);"
+    "background:#fff;border:1px solid var(--edge);"
     "border-radius:.3rem}"
     "button{width:100%;margin-top:1.5rem;padding:.625rem;font:inherit;"
-    "font-weight:600;color:var(--on-act);background:var(--act);"
+    "font-weight:600;color:#fff;background:var(--act);"
     "border:1px solid var(--act);border-radius:.3rem;cursor:pointer}"
     "input:focus-visible,button:focus-visible,a:focus-visible{"
     "outline:3px solid var(--act);outline-offset:2px}"
     "a{color:var(--act)}"
     ".bad{margin:1rem 0 0;padding:.625rem .75rem;color:var(--bad);"
-    "background:var(--bad-ground);border-left:4px solid var(--bad);"
+    "background:var(--bad-back);border-left:4px solid var(--bad);"
     "border-radius:.2rem}"
     ".foot{margin:1.5rem 0 0;font-size:.875rem}";
 
@@ -120,38 +117,51 @@ page_login(struct buf *out, const char *error, const char *target)
 
 struct status_text {
 	unsigned status;
-	const char *title, *what; /* what: for whom no sentence came */
+	const char *title, *what;
 };
 
 static const struct status_text TEXTS[] = {
     {400, "That cannot be read",
 	"The address or the form holds something that is not understood."},
     {401, "Not logged in", "Log in to see this page."},
-    {403, "Not allowed",
-	"The request came from another site's page, or may not be made."},
+    {403, "Not allowed", "The form came from another site's page."},
     {404, "Nothing here", "There is no such page, or no such provider."},
     {405, "Not in this way", "This address takes another method."},
     {413, "Too large", "The form is larger than any that is used here."},
-    {429, "Too many tries",
-	"Wait a minute before the password is tried again."},
+    {429, "Too many tries", "Wait a minute before a password is tried again."},
     {503, "Not now",
-	"The reports cannot be made at the moment. Try again in a minute; "
-	"if it stays so, look into the collector's log."},
+	"Reports cannot be made at the moment. Try again in a minute; if it "
+	"stays so, look into the collector's log."},
 };
+
+static const struct status_text *
+text_of(unsigned status)
+{
+	for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+		if (TEXTS[i].status == status)
+			return &TEXTS[i];
+	return &TEXTS[ARRAY_LEN(TEXTS) - 1];
+}
+
+const char *
+page_what(unsigned status)
+{
+	return text_of(status)->what;
+}
 
 void
 page_error(struct buf *out, unsigned status, const char *sentence)
 {
-	const struct status_text *t = &TEXTS[ARRAY_LEN(TEXTS) - 1];
+	const struct status_text *t = text_of(status);
 
-	for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
-		if (TEXTS[i].status == status)
-			t = &TEXTS[i];
 	begin(out, t->title);
-	buf_printf(out, "<p>");
-	put_text(
-	    out, sentence != NULL && sentence[0] != '\0' ? sentence : t->what);
-	buf_printf(out,
-	    "</p>\n<p class=\"foot\"><a href=\"/\">All providers</a></p>\n");
+	buf_printf(out, "<p>%s</p>\n", t->what);
+	if (sentence != NULL) {
+		buf_printf(out, "<p class=\"bad\">");
+		put_text(out, sentence);
+		buf_printf(out, "</p>\n");
+	}
+	buf_printf(
+	    out, "<p class=\"foot\"><a href=\"/\">All providers</a></p>\n");
 	end(out);
 }

@@ -99,6 +99,7 @@ wants_html(const struct https_request *q)
 
 #define HTML "text/html; charset=utf-8"
 
+/* @sentence: what the status alone does not say, or NULL. */
 static void
 error(struct https_request *q, struct page p, const char *sentence)
 {
@@ -113,7 +114,8 @@ error(struct https_request *q, struct page p, const char *sentence)
 		p.type = "application/json";
 		json_init(&j, &b);
 		json_begin_object(&j, NULL);
-		json_str(&j, "error", sentence);
+		json_str(&j, "error",
+		    sentence != NULL ? sentence : page_what(p.status));
 		json_end_object(&j);
 		buf_put_u8(&b, '\n');
 		buf_put_u8(&b, '\n');
@@ -124,12 +126,12 @@ error(struct https_request *q, struct page p, const char *sentence)
 static void
 refuse(void *ctx UNUSED, struct https_request *q, unsigned status)
 {
-	const char *sentence = "the report was not made in time";
+	const char *sentence = NULL;
 
 	if (status == 400)
-		sentence = "a form needs its length beforehand";
-	else if (status == 413)
-		sentence = "the form is too large";
+		sentence = "A form needs its length beforehand.";
+	else if (status == 503)
+		sentence = "The report was not made in time.";
 	error(q, (struct page){.status = status}, sentence);
 }
 
@@ -193,7 +195,7 @@ ask_login(struct https_request *q)
 
 	if (!wants_html(q)) {
 		error(q, p,
-		    "log in at /login, or send user and password (Basic)");
+		    "Log in at /login, or send user and password (Basic).");
 		return;
 	}
 	buf_init(&target, 1024);
@@ -216,7 +218,7 @@ say_limited(struct web *w, struct https_request *q)
 {
 	tell(w, WEB_LIMITED, q);
 	error(q, (struct page){.status = 429, .more = {{"Retry-After", "60"}}},
-	    "too many passwords were tried; wait a minute");
+	    NULL);
 }
 
 /* True for who is logged in; answers and returns false else. */
@@ -249,7 +251,7 @@ admit(struct web *w, struct https_request *q)
 	    (struct page){.status = 401,
 		.more = {{"WWW-Authenticate",
 		    "Basic realm=\"Chaperone\", charset=\"UTF-8\""}}},
-	    "the user or the password is wrong");
+	    "The user or the password is wrong.");
 	return false;
 }
 
@@ -298,7 +300,7 @@ post_login(struct web *w, struct https_request *q)
 	if (form_get(body, len, "user", user, sizeof user) != 0 ||
 	    form_get(body, len, "password", password, sizeof password) != 0) {
 		error(q, (struct page){.status = 400},
-		    "the form lacks the user or the password");
+		    "The form lacks the user or the password.");
 		return;
 	}
 	https_address(q, address, sizeof address);
@@ -360,8 +362,7 @@ ask(struct web *w, struct https_request *q, const struct question *a)
 	buf_put_str(&m, a->format);
 	if (w->nwaiting == WAITING_MAX || buf_error(&m) != 0 ||
 	    w->c.send(w->c.ctx, WIRE_ASK, &m) != 0)
-		error(q, (struct page){.status = 503},
-		    "the reports cannot be made at the moment");
+		error(q, (struct page){.status = 503}, NULL);
 	else
 		w->waiting[w->nwaiting++] = https_id(q);
 }
@@ -407,17 +408,17 @@ get_report(struct web *w, struct https_request *q)
 		return;
 	if (a.provider == NULL || a.provider[0] == '\0' ||
 	    strlen(a.provider) > TEXT_MAX)
-		bad = "provider: which one?";
+		bad = "provider is missing, or too long.";
 	else if (!format_ok(a.format))
-		bad = "format: html, json or csv";
+		bad = "format is html, json or csv.";
 	else if (get_time(q, "from", &a.from_us) != 0)
-		bad = "from: is no date (as 2026-01-31) and no time (as "
-		      "2026-01-31T12:00:00Z)";
+		bad = "from is no date (2026-01-31) or time "
+		      "(2026-01-31T12:00:00Z).";
 	else if (get_time(q, "to", &a.to_us) != 0)
-		bad = "to: is no date (as 2026-01-31) and no time (as "
-		      "2026-01-31T12:00:00Z)";
+		bad = "to is no date (2026-01-31) or time "
+		      "(2026-01-31T12:00:00Z).";
 	else if (a.to_us != 0 && a.to_us <= a.from_us)
-		bad = "to: lies before from";
+		bad = "to lies before from.";
 	if (bad != NULL)
 		error(q, (struct page){.status = 400}, bad);
 	else
@@ -454,9 +455,7 @@ find(struct https_request *q)
 			return a;
 		known = true;
 	}
-	error(q, (struct page){.status = known ? 405 : 404},
-	    known ? "this address takes another method"
-		  : "there is no such page");
+	error(q, (struct page){.status = known ? 405 : 404}, NULL);
 	return NULL;
 }
 
@@ -469,8 +468,7 @@ on_head(void *ctx UNUSED, struct https_request *q, struct https_want *want)
 		return;
 	want->max = a->body_max;
 	if (a->body_max > 0 && !same_site(q))
-		error(q, (struct page){.status = 403},
-		    "the form came from another site's page");
+		error(q, (struct page){.status = 403}, NULL);
 }
 
 static void
@@ -537,7 +535,7 @@ web_message(struct web *w, uint32_t type, struct cur *in, int fd)
 		hand_on(q, content, own_take_fd(&body));
 	else
 		error(q, (struct page){.status = status == 200 ? 503 : status},
-		    sentence);
+		    sentence[0] != '\0' ? sentence : NULL);
 	return 0;
 }
 
@@ -550,8 +548,8 @@ web_lost(struct web *w)
 
 		if (q != NULL)
 			error(q, (struct page){.status = 503},
-			    "the process that makes reports was started "
-			    "again; try once more");
+			    "The process that makes reports was started "
+			    "again.");
 	}
 }
 
