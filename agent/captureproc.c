@@ -470,10 +470,10 @@ check_missing(struct captures *c, struct source *s, uint64_t now)
 	if (s->missing_us != 0 && now - s->missing_us < MISSING_US)
 		return;
 	if (s->missing_us == 0)
-		log_warn("interface %s is not there; waiting for it", s->name);
+		log_warn("interface %s is not there or down; waiting", s->name);
 	s->missing_us = now;
-	must(str_format(reason, sizeof reason, "interface %.15s is not there",
-		 s->name) == 0);
+	must(str_format(reason, sizeof reason,
+		 "interface %.15s is not there or down", s->name) == 0);
 	note_loss(c, "capture", reason, 0, 0);
 }
 
@@ -603,7 +603,8 @@ take_interface(struct captures *c, const struct interface_event *e)
 {
 	for (size_t i = 0; i < c->nsources; i++) {
 		struct source *s = &c->sources[i];
-		unsigned index = e->gone ? 0 : e->index;
+		/* Bound while it is down, a socket only has an error. */
+		unsigned index = e->gone || !e->up ? 0 : e->index;
 		unsigned old = capture_index(s->main);
 
 		if (e->gone ? old != e->index : !str_eq(s->name, e->name)) {
@@ -612,7 +613,7 @@ take_interface(struct captures *c, const struct interface_event *e)
 				continue;
 			index = 0;
 		}
-		if (index == old)
+		if (index == old && !s->failed)
 			continue;
 		if (capture_bind(s->main, index) != 0 ||
 		    capture_bind(s->early, index) != 0) {
