@@ -216,6 +216,12 @@ take_arguments(int argc, char **argv, struct ask *a)
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 		int r = CLI_OK;
 
+		/* As every command has it; alone without a value. */
+		if (str_eq(argv[i], "--json")) {
+			a->format = "json";
+			i--;
+			continue;
+		}
 		if (value == NULL)
 			return cli_usage("report",
 			    "\"%s\" is not known, or lacks its value", argv[i]);
@@ -284,7 +290,8 @@ static const char HELP[] =
     "             (2026-01-31T12:00:00Z); left out: since the first agent\n"
     "             began to watch\n"
     "  --to T     the same, not included; left out: until now\n"
-    "  --format   json, if it is left out; the keys: man chaperone-report\n"
+    "  --format   json, if it is left out (or --json); the keys: man\n"
+    "             chaperone-report\n"
     "  --state    the collector's, /var/lib/chaperone-collector if left out\n"
     "\n"
     "unassigned, staff and unknown are providers, too.\n\n"
