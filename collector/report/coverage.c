@@ -8,8 +8,8 @@
  *                                    nothing was lost in between
  *   the same, with a loss in it      degraded
  *   the same, without rules          blind
- *   heartbeat, then a stop or start  blind from the heartbeat on: nothing vouches
- *                                    for the time behind it
+ *   heartbeat, then a stop or start  blind from the heartbeat on: nothing
+ *                                    vouches for the time behind it
  *   stop, then a start               blind
  *   before the first word, behind
  *   the last one, and anything else  unknown
