@@ -26,6 +26,7 @@
 /* An entry may be written this long after what it tells, folds included. */
 #define SLACK_US INT64_C(3600000000)
 #define CENTURY_S UINT64_C(3155760000)
+#define PAUSE_MS 50
 #define LOOK_MS 1000 /* at least so often, whatever inotify says */
 #define LINE_MAX_BYTES (1024 * 1024)
 
@@ -359,17 +360,49 @@ watch_log(struct events *e)
 	return 0;
 }
 
-/* Waits for a change or a second; true if we shall stop. */
+/* True if one of the changes is in the log: opening it touches "-shm". */
+static bool
+log_changed(int changes)
+{
+	union {
+		struct inotify_event e;
+		char bytes[4096];
+	} u;
+	bool changed = false;
+	ssize_t n;
+
+	while ((n = read(changes, &u, sizeof u)) > 0) {
+		for (const char *at = u.bytes; at < u.bytes + n;) {
+			const struct inotify_event *e = (const void *)at;
+			size_t len = e->len > 0 ? strlen(e->name) : 0;
+
+			changed |=
+			    len < 4 || !str_eq(e->name + len - 4, "-shm");
+			at += sizeof *e + e->len;
+		}
+	}
+	return changed;
+}
+
+/*
+ * Waits for a change or a second; true if we shall stop. Not sooner than
+ * PAUSE_MS, since a busy log would have us open it for each entry.
+ */
 static bool
 wait_change(const struct events *e)
 {
 	struct pollfd p[] = {{.fd = e->signals, .events = POLLIN},
 	    {.fd = e->changes, .events = POLLIN}};
-	char changes[4096];
+	uint64_t until = clock_boot_us() + LOOK_MS * 1000;
 
-	(void)poll(p, ARRAY_LEN(p), LOOK_MS);
-	while (read(e->changes, changes, sizeof changes) > 0)
-		;
+	(void)poll(p, 1, PAUSE_MS);
+	while (!log_changed(e->changes)) {
+		uint64_t now = clock_boot_us();
+
+		if ((p[0].revents & POLLIN) != 0 || now >= until)
+			break;
+		(void)poll(p, ARRAY_LEN(p), (int)((until - now) / 1000) + 1);
+	}
 	return is_stopped(e);
 }
 
