@@ -77,6 +77,9 @@ open_entry(const struct entry *e, struct facts *f, struct diag *why)
 	"\"t\":\"2026-03-01T08:00:00.000250Z\",\"type\":\"col.access\"," \
 	"\"v\":1}"
 #define EXAMPLE "{\"_sd\":[" DIGESTS "]," HEAD_REST
+#define PROVIDER \
+	"WyJqeVNlNDZ3RjRJZVY5aS02TUlCT25RIiwicHJvdmlkZXIiLCJiNjQ6WVFw" \
+	"amJXVT0iXQ"
 #define USER "WyJ5VHNYUzk4dHBqRXNiMzctekpJY1F3IiwidXNlciIsInpvw6siXQ"
 
 static void
@@ -95,8 +98,7 @@ test_example(void **state UNUSED)
 	static const char *const WANT[] = {USER,
 	    "WyJCY3ZpZ0ZTUDFfc3h3UG5abWtJWEhBIiwidmlhIiwicGFnZSJd",
 	    "WyJwa0V0TkdWTm5wNWhtdW9GNDhqMUFRIiwiYWN0aW9uIiwicmVwb3J0Il0",
-	    "WyJqeVNlNDZ3RjRJZVY5aS02TUlCT25RIiwicHJvdmlkZXIiLCJiNjQ6WVFw"
-	    "amJXVT0iXQ"};
+	    PROVIDER};
 	OWN(entry_done) struct entry e = {0};
 	OWN(facts_done) struct facts f = {0};
 	struct draft d;
