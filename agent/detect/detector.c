@@ -336,7 +336,7 @@ primary_pattern(const struct yaml *map, struct detector *d, struct diag *why)
 	if (r != 0)
 		return r;
 	d->plain = strdup(pattern->text);
-	return d->plain != NULL ? 0 : -ENOMEM;
+	return d->plain != NULL ? subset_head(d->plain, &d->head) : -ENOMEM;
 }
 
 static int
@@ -1056,6 +1056,7 @@ void
 detector_done(struct detector *d)
 {
 	free(d->plain);
+	free(d->head);
 	free(d->anchor);
 	regex_free(d->regex);
 	regex_free(d->gate);

@@ -109,6 +109,7 @@ struct detector {
 	const char *id, *uuid, *title, *status, *class_name;
 	enum sensitivity sensitivity;
 	char *plain; /* pattern without boundaries; owned */
+	char *head; /* NULL, or its beginning; owned */
 	struct regex *regex; /* with boundaries; owned */
 	struct regex
 	    *gate; /* NULL, or keywords that a match must hold; owned */
@@ -199,6 +200,13 @@ int terms_encode(const char *text, size_t len, const char *encoding,
 
 /* subset_check - refuses what the matching stages do not share. */
 int subset_check(const char *pattern, struct diag *why) MUST_CHECK;
+/*
+ * subset_head - a pattern that matches the beginning of whatever @pattern
+ * matches, and is cheaper to look for: a long repeat of a group ends it.
+ * @pattern: has passed subset_check. Returns 0 or -ENOMEM; *out is the
+ * caller's.
+ */
+int subset_head(const char *pattern, char **out) MUST_CHECK;
 
 /* ruleset_parse - a set of one pack from memory, for tests. */
 int ruleset_parse(const char *name, const void *data, size_t len,

@@ -241,7 +241,9 @@ compile(struct load *l)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct detector *k = r->detectors[i];
 
-		p[i].pattern = k->anchor != NULL ? k->anchor : k->plain;
+		p[i].pattern = k->anchor != NULL ? k->anchor
+			       : k->head != NULL ? k->head
+						 : k->plain;
 		p[i].id = (unsigned)i;
 	}
 	e = candidates_new(p, (unsigned)r->n, &r->candidates, &d);

@@ -531,13 +531,15 @@ check_all(struct scan *s, const struct detector *d, const struct regex_match *m,
 		size_t from = m->from[d->secret];
 		bool ok;
 
+		/* A form of the value that has no checksum says nothing. */
+		if (c->validator == NULL && (m->from[c->over] == SIZE_MAX ||
+						m->from[c->equals] == SIZE_MAX))
+			continue;
 		if (c->validator == NULL)
-			ok = m->from[c->over] != SIZE_MAX &&
-			     m->from[c->equals] != SIZE_MAX &&
-			     c->checksum->ok(w + m->from[c->over],
-				 m->to[c->over] - m->from[c->over],
-				 w + m->from[c->equals],
-				 m->to[c->equals] - m->from[c->equals]);
+			ok = c->checksum->ok(w + m->from[c->over],
+			    m->to[c->over] - m->from[c->over],
+			    w + m->from[c->equals],
+			    m->to[c->equals] - m->from[c->equals]);
 		else if (c->validator->raw)
 			ok =
 			    c->validator->ok(w + from, m->to[d->secret] - from);

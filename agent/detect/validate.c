@@ -142,20 +142,14 @@ consistent_separator(const uint8_t *v, size_t n)
 	return groups == 1 || (groups >= 3 && least_inner >= 3);
 }
 
-/* More than two different digits, and no single repeated half. */
+/*
+ * Not one digit throughout. A pattern of two (4242…) may be a test number, and
+ * those are flagged by their lists, not dropped.
+ */
 static bool
 not_repeating(const uint8_t *v, size_t n)
 {
-	bool seen[256] = {false};
-	unsigned distinct = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		distinct += !seen[v[i]];
-		seen[v[i]] = true;
-	}
-	return distinct > 2 || (distinct == 2 && n < 8) ||
-	       (distinct == 2 && v[0] != v[1] && v[1] == v[2] &&
-		   v[n - 1] == v[1]);
+	return n > 0 && !all_same(v, n);
 }
 
 /*

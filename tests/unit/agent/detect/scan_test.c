@@ -55,6 +55,8 @@ static const struct {
     {"(?s)<.{1,30}>", "none", NULL},
     {"\xe8\xba\xab\xe4\xbb\xbd[ab]", "none", NULL},
     {"\\W\\d\\W", "none", NULL},
+    {"(?:[ -]?[ab0-3]){9,12}c?", "word", NULL},
+    {"x(?:ab?){10}y|(?:[ab][ -]?){9}?<|c(?:a|b){4,20}", "none", NULL},
 };
 
 #define SHAPES_N ARRAY_LEN(SHAPES)

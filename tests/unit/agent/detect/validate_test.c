@@ -162,9 +162,11 @@ test_repeating(void **state UNUSED)
 {
 	check("not_repeating", "4532015112830366", true);
 	check("not_repeating", "4444444444444444", false);
-	check("not_repeating", "4848484848484848", false);
-	/* A number that the networks publish has one digit and its first. */
+	check("not_repeating", "", false);
+	/* Test numbers of the networks are told, not dropped. */
+	check("not_repeating", "4242424242424242", true);
 	check("not_repeating", "4111111111111111", true);
+	check("not_repeating", "5555555555554444", true);
 }
 
 /* Examples of the SWIFT registry. */
