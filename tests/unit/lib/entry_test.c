@@ -421,6 +421,8 @@ test_leaves(void **state UNUSED)
 	    {SD(D1 "," D1), false},
 	    {SD("\"x\""), false},
 	    {SD("1"), false},
+	    {SD("\"KaTNzohPBFSlFuce_62YGFWXOe04OwGowGIz4eqAa4+\""), false},
+	    {SD("\"KaTNzohPBFSlFuce_62YGFWXOe04OwGowGIz4eqAa4\""), false},
 	    {SD("\"KaTNzohPBFSlFuce_62YGFWXOe04OwGowGIz4eqAa49\""), false},
 	};
 
