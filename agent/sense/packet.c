@@ -20,7 +20,7 @@
 
 #define DATAGRAMS 256
 #define DATAGRAM_MAX 65535
-#define BLOCKS (DATAGRAM_MAX / 8 + 1)
+#define SEEN_BYTES (DATAGRAM_MAX / 64 + 1)
 #define HOLD_US 30000000
 #define CHAIN_MAX 8 /* extension headers of one packet */
 #define TUNNELS_MAX 4 /* one within the other */
@@ -49,7 +49,7 @@ struct datagram {
 	size_t have; /* bytes; the last block may be a short one */
 	uint64_t packets;
 	uint8_t *data; /* owned, DATAGRAM_MAX; NULL if not used */
-	uint8_t seen[(BLOCKS + 7) / 8];
+	uint8_t *seen; /* owned, SEEN_BYTES: a bit for each block of 8 bytes */
 };
 
 struct fragments {
@@ -103,6 +103,7 @@ static void
 slot_clear(struct fragments *f, struct datagram *d)
 {
 	wipe(&d->data);
+	free(d->seen);
 	*d = (struct datagram){0};
 	f->used--;
 }
@@ -120,8 +121,10 @@ fragments_free(struct fragments *f)
 {
 	if (f == NULL)
 		return;
-	for (size_t i = 0; i < DATAGRAMS; i++)
+	for (size_t i = 0; i < DATAGRAMS; i++) {
 		wipe(&f->slots[i].data);
+		free(f->slots[i].seen);
+	}
 	wipe(&f->done);
 	free(f);
 }
@@ -173,8 +176,13 @@ slot_find(struct fragments *f, const struct packet *p, const struct fragment *g,
 	}
 	d = unused;
 	d->data = malloc(DATAGRAM_MAX);
-	if (d->data == NULL)
+	d->seen = calloc(1, SEEN_BYTES);
+	if (d->data == NULL || d->seen == NULL) {
+		free(d->data);
+		free(d->seen);
+		d->data = d->seen = NULL;
 		return NULL;
+	}
 	d->used = true;
 	f->used++;
 	d->family = p->family;

@@ -35,7 +35,6 @@
 
 #include "lib/own.h"
 
-#define BUCKETS 65536 /* a power of two */
 #define RECENT 8 /* digests of segments, each direction */
 #define SEG_COST 512 /* the least that a waiting segment is charged */
 #define AHEAD_MAX (INT64_C(1) << 30) /* the largest window of TCP */
@@ -114,7 +113,8 @@ struct streams {
 	struct stream_limits lim;
 	uint64_t seed[2];
 	uint64_t next_id;
-	struct flow *buckets[BUCKETS];
+	struct flow **buckets; /* owned; a power of two of them */
+	size_t nbuckets;
 	struct flow *first[LISTS], *last[LISTS];
 	struct flow *waiting;
 	unsigned nflows;
@@ -244,7 +244,7 @@ tuple_digest(const struct streams *s, const struct tuple *t)
 static struct flow **
 bucket(struct streams *s, const struct tuple *t)
 {
-	return &s->buckets[tuple_digest(s, t) & (BUCKETS - 1)];
+	return &s->buckets[tuple_digest(s, t) & (s->nbuckets - 1)];
 }
 
 static bool
@@ -1084,9 +1084,15 @@ streams_new(const struct stream_sink *sink, const struct stream_limits *lim,
 {
 	struct streams *s = calloc(1, sizeof *s);
 
-	must(lim->flows_max > 0);
-	if (s == NULL || fragments_new(&s->fragments) != 0) {
-		free(s);
+	must(lim->flows_max > 0 && lim->flows_max <= 1u << 24);
+	if (s == NULL)
+		return -ENOMEM;
+	s->nbuckets = 16;
+	while (s->nbuckets < lim->flows_max)
+		s->nbuckets *= 2;
+	s->buckets = calloc(s->nbuckets, sizeof(struct flow *));
+	if (s->buckets == NULL || fragments_new(&s->fragments) != 0) {
+		streams_free(s);
 		return -ENOMEM;
 	}
 	s->sink = *sink;
@@ -1107,6 +1113,7 @@ streams_free(struct streams *s)
 		while (s->first[l] != NULL)
 			flow_free(s, s->first[l]);
 	fragments_free(s->fragments);
+	free(s->buckets);
 	free(s);
 }
 
