@@ -33,8 +33,9 @@
 
 #include "lib/own.h"
 
-/* Batches that share one commit. */
+/* Batches that share one commit, and from how many bytes on there are no more. */
 #define GROUP_MAX 32
+#define GROUP_BYTES ((size_t)64 * 1024 * 1024)
 #define CALLERS_MAX 8
 #define SIGN_WAIT_MS 5000
 #define HASHES_MAX 2048 /* of the collector's own log in one message */
@@ -59,7 +60,7 @@ struct state {
 	struct store *store;
 	struct ledger *log;
 	struct job jobs[GROUP_MAX];
-	size_t njobs;
+	size_t njobs, packed; /* packed: bytes of them */
 	int callers[CALLERS_MAX];
 	uint8_t ca[SEAL_HASH]; /* digest of the CA's certificate */
 	uint64_t asked; /* number of the last question to sign */
@@ -386,21 +387,31 @@ cosign_all(const char *id, uint32_t gen)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* After a start: what was taken but not signed when the last run ended. */
+/*
+ * What was taken but not signed: when the last run ended, or sign was away.
+ * What sign refuses for good is passed by, so that it holds nobody else up.
+ */
 static void
 cosign_late(void)
 {
-	struct store_due d;
+	struct store_due next, d;
 	int r = 0;
 
+	due_init(&next);
 	due_init(&d);
 	for (unsigned i = 0; i < LATE_MAX && r == 0; i++) {
-		r = due_any(self.store, &d);
+		r = due_any(self.store, &next);
+		if (r == 0)
+			r = due_at(
+			    self.store, next.id, next.gen, next.first, &d);
 		if (r == 0)
 			r = cosign(&d);
+		if (r == -EBADMSG)
+			r = 0;
 	}
+	due_done(&next);
 	due_done(&d);
-	self.late = r == 0;
+	self.late = r != -ENOENT;
 }
 
 /* ---- front: batches ---- */
@@ -588,7 +599,7 @@ run_jobs(void)
 		finish_job(&self.jobs[i]);
 		buf_done(&self.jobs[i].packed);
 	}
-	self.njobs = 0;
+	self.njobs = self.packed = 0;
 }
 
 /* Copied, so that front cannot change or shorten what was judged. */
@@ -636,6 +647,7 @@ on_intake(struct cur *c, int fd)
 		return;
 	}
 	memcpy(j->key, key, SEAL_HASH);
+	self.packed += j->packed.len;
 	self.njobs++;
 }
 
@@ -988,7 +1000,9 @@ read_peer(struct proc_peer *peer)
 {
 	struct ipc_in *in = self.proc.in;
 
-	for (unsigned i = 0; i < GROUP_MAX && self.njobs < GROUP_MAX; i++) {
+	for (unsigned i = 0; i < GROUP_MAX && self.njobs < GROUP_MAX &&
+			     self.packed < GROUP_BYTES;
+	     i++) {
 		struct cur c;
 		int r = ipc_recv(peer->fd, in);
 

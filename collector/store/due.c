@@ -85,7 +85,7 @@ due_next(struct store *s, const char *id, uint32_t gen, uint64_t first,
 int
 due_any(struct store *s, struct store_due *out)
 {
-	return one(s->sql[SQL_DUE_ANY], out);
+	return one_of(s, SQL_DUE_ANY, out->id, out->gen, out->first, out);
 }
 
 int

@@ -3,7 +3,7 @@
  * store - the database of the collector, its tokens and its agents.
  *
  * Owns: the statements; who is an agent, by the digest of its key.
- * Never: makes a certificate, sees a clear token, or judges a batch (intake.c).
+ * Never: makes a certificate, sees a clear token, or judges a batch (take.c).
  */
 #include "collector/store/store.h"
 
@@ -64,7 +64,8 @@ static const char *const SQL[SQL_COUNT] = {
     [SQL_DUE_ANY] =
 	"SELECT b.agent_id,a.vkey,b.gen,b.first,b.leaves,b.note"
 	" FROM batch b JOIN agent a ON a.id=b.agent_id"
-	" WHERE b.cosigned IS NULL ORDER BY b.agent_id,b.gen,b.first LIMIT 1",
+	" WHERE b.cosigned IS NULL AND (b.agent_id,b.gen,b.first)>(?,?,?)"
+	" ORDER BY b.agent_id,b.gen,b.first LIMIT 1",
     [SQL_RECEIPT] =
 	"UPDATE batch SET cosigned=?4 WHERE agent_id=?1 AND gen=?2 AND"
 	" first=?3",

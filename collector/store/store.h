@@ -145,7 +145,8 @@ void due_done(struct store_due *d);
  */
 int due_next(struct store *s, const char *id, uint32_t gen, uint64_t first,
     struct store_due *out) MUST_CHECK;
-/* due_any - the same of any agent, to catch up after a start. */
+/* due_any - the next of any agent behind the one that @out holds; one that was
+ * just initialised is before all. */
 int due_any(struct store *s, struct store_due *out) MUST_CHECK;
 /* due_at - the batch that holds an index, with a receipt or without. */
 int due_at(struct store *s, const char *id, uint32_t gen, uint64_t index,

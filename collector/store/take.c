@@ -129,10 +129,14 @@ check_note(struct work *w, const struct vkey *v, struct diag *why)
 	const struct batch *b = &w->b;
 	int r;
 
-	if (!str_eq(b->origin, v->name))
+	if (!str_eq(b->origin, v->name)) {
+		char origin[128];
+
+		str_escape(origin, sizeof origin, b->origin, strlen(b->origin));
 		return diag_set(why, -EACCES,
-		    "the batch is of the log %s, the agent's is %s", b->origin,
+		    "the batch is of the log %s, the agent's is %s", origin,
 		    v->name);
+	}
 	r = note_verify(b->note, b->note_len, v, NULL, why);
 	if (r == -ENOKEY)
 		return diag_set(why, -EACCES,

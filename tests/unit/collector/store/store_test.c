@@ -369,6 +369,31 @@ denies_others(void **state)
 	assert_int_equal(rows(w, ACCESSES), 0);
 }
 
+/* The name of another's log is shown, and is nothing but text then. */
+static void
+escapes_names(void **state)
+{
+	struct world *w = *state;
+	OWN(buf_done) struct buf plain = {0};
+	OWN(buf_done) struct buf packed = {0};
+	OWN(buf_done) struct buf note = {0};
+	OWN(entry_done) struct entry e = {0};
+	struct store_taken t;
+
+	history_entry(&w->log, 0, &e);
+	history_add(&w->log, &e);
+	history_note(&w->log, &note);
+	buf_init(&plain, 100000);
+	buf_init(&packed, 100000);
+	batch_begin(&plain, "a\x1b[2J\n", 1, 0, 1);
+	batch_entry(&plain, &e);
+	batch_end(&plain, note.data, note.len);
+	assert_int_equal(batch_pack(plain.data, plain.len, &packed), 0);
+	t = send_bytes(w, packed.data, packed.len);
+	assert_int_equal(t.verdict, STORE_DENIED);
+	assert_non_null(strstr(t.detail, "a\\x1b[2J\\x0a"));
+}
+
 /* Every prefix, and every byte turned: nothing is kept, nothing ends. */
 static void
 lives_through_garbage(void **state)
@@ -620,6 +645,10 @@ what_is_due(void **state)
 	assert_string_equal(d.vkey, w->log.text);
 	assert_int_equal(d.first, 0);
 	assert_int_equal(d.hashes.len, 2 * SEAL_HASH);
+	/* Behind the one that was just told. */
+	assert_int_equal(due_any(w->store, &d), 0);
+	assert_int_equal(d.first, 2);
+	assert_int_equal(due_any(w->store, &d), -ENOENT);
 	assert_int_equal(store_begin(w->store), 0);
 	assert_int_equal(due_receipt(w->store, w->id, 1, 0, "a note", 6), 0);
 	assert_int_equal(store_commit(w->store), 0);
@@ -649,8 +678,9 @@ main(void)
 	const struct CMUnitTest tests[] = {T(takes_in_order),
 	    T(knows_what_it_has), T(sends_back_to_a_gap), T(once_in_any_order),
 	    T(sees_a_fork), T(a_root_of_nothing_is_bad), T(denies_others),
-	    T(lives_through_garbage), T(goes_on_after_a_restart), T(one_group),
-	    T(generations), T(a_token_is_good_once), T(a_token_grows_old),
+	    T(escapes_names), T(lives_through_garbage),
+	    T(goes_on_after_a_restart), T(one_group), T(generations),
+	    T(a_token_is_good_once), T(a_token_grows_old),
 	    T(the_revoked_may_come_back), T(lists_agents), T(what_is_due)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
