@@ -176,9 +176,9 @@ begin(struct draft *d, const char *type, const struct waiting *w)
 {
 	draft_init(d, type, w->at);
 	fields_actor(d, &w->who);
-	draft_uint(d, "dev", w->dev);
-	draft_uint(d, "ino", w->ino);
-	draft_uint(d, "size", w->size);
+	fields_number(d, "dev", w->dev);
+	fields_number(d, "ino", w->ino);
+	fields_number(d, "size", w->size);
 	draft_text(d, "op", file_op_name(w->op));
 }
 
@@ -211,7 +211,7 @@ write_skip(struct accesses *a, const struct waiting *w, const char *reason,
 	begin(&d, "skipped", w);
 	draft_text(&d, "reason", reason);
 	draft_text(&d, "member", member);
-	draft_uint(&d, "bytes", bytes);
+	fields_number(&d, "bytes", bytes);
 	put(a, &d, w);
 	a->counters.skipped++;
 }

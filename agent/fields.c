@@ -7,9 +7,13 @@
  */
 #include "agent/fields.h"
 
+#include <inttypes.h>
+
 #include "lib/str.h"
 
 #include "lib/own.h"
+
+#define NUMBER_MAX ((UINT64_C(1) << 53) - 1) /* lib/entry.c */
 
 void
 fields_actor(struct draft *d, const struct actor *who)
@@ -72,4 +76,17 @@ fields_finding(struct draft *d, const struct finding *f, const char *rules)
 		draft_text(d, "tag", tag);
 	}
 	draft_text(d, "rules", rules);
+}
+
+void
+fields_number(struct draft *d, const char *name, uint64_t v)
+{
+	char text[24];
+
+	if (v <= NUMBER_MAX) {
+		draft_uint(d, name, v);
+		return;
+	}
+	must(str_format(text, sizeof text, "%" PRIu64, v) == 0);
+	draft_text(d, name, text);
 }

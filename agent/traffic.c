@@ -227,13 +227,13 @@ write_flow(struct traffics *t, const struct flow *f)
 	}
 	begin(&d, "flow", f, f->ended);
 	draft_text(&d, "direction", out ? "out" : "in");
-	draft_uint(&d, "bytes_out", out ? f->to_server : f->to_client);
-	draft_uint(&d, "bytes_in", out ? f->to_client : f->to_server);
-	draft_uint(&d, "gap_bytes", f->gap_bytes);
+	fields_number(&d, "bytes_out", out ? f->to_server : f->to_client);
+	fields_number(&d, "bytes_in", out ? f->to_client : f->to_server);
+	fields_number(&d, "gap_bytes", f->gap_bytes);
 	if (f->answered) {
-		draft_uint(&d, "examined_out",
+		fields_number(&d, "examined_out",
 		    out ? f->examined_to_server : f->examined_to_client);
-		draft_uint(&d, "examined_in",
+		fields_number(&d, "examined_in",
 		    out ? f->examined_to_client : f->examined_to_server);
 	}
 	draft_int(&d, "began_us", f->began.wall_us);
@@ -271,6 +271,20 @@ attribute(struct traffics *t, struct flow *f)
 		f->who = who;
 	if (who.pid != 0)
 		f->outgoing = outgoing;
+}
+
+/* A login's own connection was nobody's when it began. */
+static void
+take_login(struct traffics *t, struct flow *f)
+{
+	struct actor who;
+
+	if (actor_is_person(&f->who) && f->who.pid != 0)
+		return;
+	if (who_login(t->who, &f->tuple, &who)) {
+		f->who = who;
+		f->outgoing = false;
+	}
 }
 
 static struct stamp
@@ -353,6 +367,7 @@ traffic_close(struct traffics *t, const void *data, size_t len)
 		t->counters.orphans++;
 		return 0;
 	}
+	take_login(t, f);
 	f->closed = true;
 	t->closed++;
 	f->ended = stamp_at(boot_us);
@@ -379,6 +394,7 @@ traffic_cut(struct traffics *t, const char *how)
 
 	while ((f = memo_oldest(t->flows, &key)) != NULL) {
 		if (!f->closed) {
+			take_login(t, f);
 			f->ended = clock_now();
 			(void)str_copy(f->how, sizeof f->how, how);
 		}
@@ -404,6 +420,7 @@ traffic_transfer(struct traffics *t, const struct transfer *o)
 	out = (o->direction == TO_SERVER) == f->outgoing;
 	if (o->host[0] != '\0')
 		(void)str_copy(f->host, sizeof f->host, o->host);
+	take_login(t, f);
 	if (f->who.pid == 0)
 		attribute(t, f);
 	for (size_t i = 0; i < o->nfindings; i++) {
@@ -420,7 +437,7 @@ traffic_transfer(struct traffics *t, const struct transfer *o)
 		draft_text(&d, "op", out ? "send" : "receive");
 		draft_text(&d, "reason", o->skips[i].reason);
 		draft_text(&d, "member", o->skips[i].member);
-		draft_uint(&d, "bytes", o->skips[i].bytes);
+		fields_number(&d, "bytes", o->skips[i].bytes);
 		put(t, &d, f);
 		t->counters.skipped++;
 	}
@@ -432,9 +449,9 @@ traffic_transfer(struct traffics *t, const struct transfer *o)
 	draft_text(&d, "http_method", o->method);
 	draft_text(&d, "uri", o->uri);
 	draft_text(&d, "filename", o->filename);
-	draft_uint(&d, "bytes", o->size);
+	fields_number(&d, "bytes", o->size);
 	draft_int(&d, "complete", o->complete ? 1 : 0);
-	draft_uint(&d, "examined", o->examined);
+	fields_number(&d, "examined", o->examined);
 	put(t, &d, f);
 	t->counters.transfers++;
 }

@@ -166,12 +166,16 @@ check_loginuid(struct doctor *d)
 		       : say(d, RESULT_WARN, "the kernel keeps no login uids");
 }
 
-/* pam_chaperone.so after pam_loginuid.so in sshd's session stack. */
+/*
+ * pam_chaperone.so in sshd's session stack: behind pam_loginuid.so, and before a
+ * pam_env.so that takes words from people's own files.
+ */
 static enum result
 check_pam(struct doctor *d)
 {
 	FILE *f = fopen("/etc/pam.d/sshd", "re");
-	bool loginuid = false, ours = false, order = false;
+	bool loginuid = false, ours = false, order = false, forged = false;
+	bool readenv = false;
 	char line[512];
 
 	if (f == NULL)
@@ -179,17 +183,23 @@ check_pam(struct doctor *d)
 	for (int i = 0; i < 1000 && fgets(line, sizeof line, f) != NULL; i++) {
 		if (line[strspn(line, " \t")] == '#')
 			continue;
-		if (strstr(line, "pam_loginuid.so") != NULL)
-			loginuid = true;
+		loginuid |= strstr(line, "pam_loginuid.so") != NULL;
+		readenv |= strstr(line, "pam_env.so") != NULL &&
+			   strstr(line, "user_readenv=1") != NULL;
 		if (strstr(line, "pam_chaperone.so") != NULL) {
 			ours = true;
 			order = loginuid;
+			forged = readenv;
 		}
 	}
 	(void)fclose(f);
 	if (!ours)
 		return say(d, RESULT_WARN,
 		    "pam_chaperone.so is not in /etc/pam.d/sshd");
+	if (forged)
+		return say(d, RESULT_FAIL,
+		    "pam_chaperone.so stands behind pam_env.so with "
+		    "user_readenv=1: people can name a key that is not theirs");
 	if (!order)
 		return say(d, RESULT_WARN,
 		    "pam_chaperone.so stands before pam_loginuid.so");
@@ -441,8 +451,9 @@ static const struct check CHECKS[] = {
 	"a process can be tied to its login only by descent",
 	"a kernel with CONFIG_AUDIT, and pam_loginuid.so in the session stacks"},
     {"PAM module", check_pam,
-	"people on a shared account cannot be told apart by their keys",
-	"add to /etc/pam.d/sshd, behind pam_loginuid.so: "
+	"people on a shared account cannot be told apart by their keys, or not "
+	"surely",
+	"add to /etc/pam.d/sshd, right behind pam_loginuid.so: "
 	"session optional pam_chaperone.so"},
     {"session files", check_sessions,
 	"who logged in is known from sshd's log alone; if others can write "

@@ -30,6 +30,7 @@
 
 #define SLOTS 16384
 #define DEPTH_MAX 512
+#define LEAD_DEPTH_MAX 32
 #define KEEP_US 60000000 /* an ended process is remembered */
 #define CROWDED_US 10000000 /* a pid that comes again within this time */
 #define STAT_MAX 4096
@@ -38,6 +39,7 @@ struct lineage {
 	char proc[256];
 	struct process *slots[SLOTS];
 	size_t count;
+	bool fed; /* births and ends are told, without a hole since */
 	struct process *oldest, *newest; /* among the ended */
 };
 
@@ -102,13 +104,14 @@ lineage_session(struct process *p)
 	return NULL;
 }
 
-/* True if the line is whole: it ends at a process that is known to begin it. */
-static bool
-is_whole(const struct process *p)
+/* True if every birth up to the first process was seen: one that was found in
+ * /proc may have been given to its parent. */
+bool
+lineage_whole(const struct process *p)
 {
 	for (int i = 0; p != NULL && i < DEPTH_MAX; i++) {
-		if (p->known)
-			return true;
+		if (p->known || p->late)
+			return p->known;
 		p = p->parent;
 	}
 	return false;
@@ -119,7 +122,7 @@ static void
 leave_children(struct process *p)
 {
 	struct session *s = lineage_session(p);
-	bool whole = is_whole(p);
+	bool whole = lineage_whole(p);
 
 	while (p->children != NULL) {
 		struct process *c = p->children;
@@ -192,7 +195,7 @@ end(struct lineage *l, struct process *p)
 		return;
 	leave_children(p);
 	(void)lineage_session(p);
-	p->known = is_whole(p);
+	p->known = lineage_whole(p);
 	disown(p);
 	p->ended = true;
 	p->ended_us = clock_boot_us();
@@ -271,6 +274,25 @@ read_u32(const struct lineage *l, pid_t pid, const char *name)
 							   : ACTOR_UNSET;
 }
 
+/* The effective uid, or ACTOR_UNSET. */
+static uint32_t
+read_uid(const struct lineage *l, pid_t pid)
+{
+	char text[STAT_MAX], *save = NULL;
+	uint64_t v;
+	char *p;
+
+	if (read_proc(l, pid, "status", text, sizeof text) <= 0)
+		return ACTOR_UNSET;
+	/* The name stands in the first line, with its newlines escaped. */
+	p = strstr(text, "\nUid:\t");
+	if (p == NULL || strtok_r(p + 6, "\t\n", &save) == NULL ||
+	    (p = strtok_r(NULL, "\t\n", &save)) == NULL ||
+	    str_u64(p, UINT32_MAX, &v) != 0)
+		return ACTOR_UNSET;
+	return (uint32_t)v;
+}
+
 /* What an event may ask of it, while it can still be looked at. */
 void
 lineage_look(const struct lineage *l, struct process *p)
@@ -284,7 +306,8 @@ lineage_look(const struct lineage *l, struct process *p)
 	p->audit_ses = read_u32(l, p->pid, "sessionid");
 	if (str_format(path, sizeof path, "%s/%d", l->proc, (int)p->pid) == 0 &&
 	    stat(path, &st) == 0)
-		p->uid = st.st_uid;
+		/* A process that must not be dumped looks like root's there. */
+		p->uid = st.st_uid != 0 ? st.st_uid : read_uid(l, p->pid);
 	if (str_format(path, sizeof path, "%s/%d/exe", l->proc, (int)p->pid) !=
 	    0)
 		return;
@@ -314,8 +337,10 @@ take_late(struct lineage *l, pid_t pid, int depth)
 
 	if (depth > DEPTH_MAX || !read_stat(l, pid, &parent, &start))
 		return NULL;
-	if (p != NULL && !p->ended && p->start_ticks == start)
+	if (p != NULL && !p->ended && p->start_ticks == start) {
+		p->crowded = false; /* whoever had the number, this lives */
 		return p;
+	}
 	if (p != NULL && !p->ended && p->start_ticks == 0) {
 		/* Seen born, looked at for the first time. */
 		p->start_ticks = start;
@@ -332,7 +357,6 @@ take_late(struct lineage *l, pid_t pid, int depth)
 		return NULL;
 	p->start_ticks = start;
 	p->late = true;
-	/* A child of the first process may have been given to it. */
 	p->known = parent == 0;
 	adopt(up, p);
 	lineage_look(l, p);
@@ -398,6 +422,7 @@ lineage_fork(struct lineage *l, pid_t parent, pid_t child)
 	struct process *old = find(l, child), *up = find(l, parent), *p;
 	bool crowded = old != NULL;
 
+	l->fed = true;
 	if (old != NULL && !old->ended)
 		end(l, old); /* its end was missed */
 	else if (old != NULL && clock_boot_us() - old->ended_us > CROWDED_US)
@@ -411,6 +436,7 @@ lineage_fork(struct lineage *l, pid_t parent, pid_t child)
 	/* A parent that is not known leaves the line open. */
 	adopt(up, p);
 	if (up != NULL) {
+		p->session = lineage_session(up);
 		p->loginuid = up->loginuid;
 		p->audit_ses = up->audit_ses;
 		p->uid = up->uid;
@@ -423,6 +449,7 @@ lineage_exec(struct lineage *l, pid_t pid)
 {
 	struct process *p = find(l, pid);
 
+	l->fed = true;
 	if (p == NULL || p->ended) {
 		(void)take_late(l, pid, 0);
 		return;
@@ -439,6 +466,7 @@ lineage_exit(struct lineage *l, pid_t pid)
 {
 	struct process *p = find(l, pid);
 
+	l->fed = true;
 	if (p != NULL)
 		end(l, p);
 }
@@ -452,22 +480,62 @@ lineage_tick(struct lineage *l)
 		forget(l, l->oldest);
 }
 
+/* The one that had the number before @p. */
+static struct process *
+before(const struct process *p)
+{
+	pid_t pid = p->pid;
+
+	do
+		p = p->chain;
+	while (p != NULL && p->pid != pid);
+	return (struct process *)(uintptr_t)p;
+}
+
+/* Of a process that has ended: what lives under its number now is another. */
+static struct process *
+get_gone(struct lineage *l, pid_t pid)
+{
+	struct process *p = l->fed ? find(l, pid) : NULL;
+	uint64_t start;
+
+	if (p == NULL || p->ended)
+		return p;
+	start = lineage_start(l, pid);
+	/* Its end may not be told yet; then nothing lives there. */
+	return start != 0 && (p->start_ticks == 0 || p->start_ticks == start)
+		   ? before(p)
+		   : p;
+}
+
 struct process *
 lineage_get(struct lineage *l, pid_t pid, bool gone)
 {
 	struct process *p;
 
-	if (!gone) {
-		p = take_late(l, pid, 0);
-		if (p != NULL) {
-			/* What people are at the event is what counts. */
-			if (!p->looked || lineage_session(p) != NULL ||
-			    p->loginuid != ACTOR_UNSET)
-				lineage_look(l, p);
-			return p;
-		}
+	if (gone)
+		return get_gone(l, pid);
+	p = take_late(l, pid, 0);
+	if (p == NULL) /* it has ended since */
+		return l->fed ? find(l, pid) : NULL;
+	/* What people are at the event is what counts. */
+	if (!p->looked || lineage_session(p) != NULL ||
+	    p->loginuid != ACTOR_UNSET)
+		lineage_look(l, p);
+	return p;
+}
+
+/* Those that were born before their session was known. */
+static void
+lead_children(struct process *p, struct session *s, int depth)
+{
+	for (struct process *c = p->children; c != NULL; c = c->next) {
+		if (c->leads)
+			continue;
+		c->session = s;
+		if (depth < LEAD_DEPTH_MAX)
+			lead_children(c, s, depth + 1);
 	}
-	return find(l, pid);
 }
 
 bool
@@ -482,7 +550,18 @@ lineage_lead(struct lineage *l, struct session *s)
 		return false;
 	p->session = s;
 	p->leads = true;
+	lead_children(p, s, 0);
 	return true;
+}
+
+struct process *
+lineage_leader(const struct lineage *l, const struct session *s)
+{
+	struct process *p = l->slots[(uint32_t)s->leader % SLOTS];
+
+	while (p != NULL && (p->pid != s->leader || p->session != s))
+		p = p->chain;
+	return p;
 }
 
 void
@@ -494,14 +573,17 @@ lineage_drop(struct lineage *l, const struct session *s)
 				p->session = NULL;
 }
 
-bool
-lineage_used(const struct lineage *l, const struct session *s)
+void
+lineage_mark(const struct lineage *l)
 {
-	for (size_t i = 0; i < SLOTS; i++)
-		for (struct process *p = l->slots[i]; p != NULL; p = p->chain)
-			if (lineage_session(p) == s)
-				return true;
-	return false;
+	for (size_t i = 0; i < SLOTS; i++) {
+		for (struct process *p = l->slots[i]; p != NULL; p = p->chain) {
+			struct session *s = lineage_session(p);
+
+			if (s != NULL)
+				s->used = true;
+		}
+	}
 }
 
 void
@@ -517,6 +599,7 @@ lineage_each(
 void
 lineage_lost(struct lineage *l)
 {
+	l->fed = false;
 	for (size_t i = 0; i < SLOTS; i++) {
 		for (struct process *p = l->slots[i]; p != NULL; p = p->chain) {
 			p->crowded = true;

@@ -50,16 +50,17 @@ int lineage_seed(struct lineage *l) MUST_CHECK;
 void lineage_fork(struct lineage *l, pid_t parent, pid_t child);
 void lineage_exec(struct lineage *l, pid_t pid);
 void lineage_exit(struct lineage *l, pid_t pid);
-/* lineage_lost - events were lost: what was only seen born is looked at anew,
- * and nothing that has ended is trusted any more. */
+/* lineage_lost - events were lost, or none come any more: what was only seen
+ * born is looked at anew, and nothing that has ended is trusted. */
 void lineage_lost(struct lineage *l);
 /* lineage_tick - forgets who ended more than a minute ago. */
 void lineage_tick(struct lineage *l);
 
 /*
  * lineage_get - a process by pid, or NULL.
- * @gone: it had ended when its event was read, so that /proc is not asked; else
- * what is remembered is compared with /proc and taken anew where it differs.
+ * @gone: it had ended when its event was read, so that what lives under its
+ * number is another; NULL, too, while nobody tells of ends. Else what is
+ * remembered is compared with /proc and taken anew where it differs.
  */
 struct process *lineage_get(struct lineage *l, pid_t pid, bool gone);
 /* lineage_look - reads its credentials and program from /proc now. */
@@ -68,10 +69,17 @@ void lineage_look(const struct lineage *l, struct process *p);
 struct session *lineage_session(struct process *p);
 /* lineage_lead - marks the leader of a session, if it lives with that start. */
 bool lineage_lead(struct lineage *l, struct session *s);
+/* lineage_leader - that process, also after its end, or NULL. */
+struct process *lineage_leader(
+    const struct lineage *l, const struct session *s);
 /* lineage_drop - forgets a session everywhere: it is about to be freed. */
 void lineage_drop(struct lineage *l, const struct session *s);
-/* lineage_used - true if a process that lives is of this session. */
-bool lineage_used(const struct lineage *l, const struct session *s);
+/* lineage_mark - sets @used of every session that a process is of which is
+ * remembered. */
+void lineage_mark(const struct lineage *l);
+/* lineage_whole - its line is known up to the first process, so that no session
+ * means that nobody logged in. */
+bool lineage_whole(const struct process *p);
 /* lineage_each - every process that lives; @each returns false to end it. */
 void lineage_each(
     struct lineage *l, bool (*each)(void *ctx, struct process *p), void *ctx);

@@ -368,11 +368,10 @@ roster_read(const char *path, struct roster **out, struct diag *why)
 
 /* ---- questions ---- */
 
-/* Everybody who is listed under a text, narrowed to one answer. */
-static struct roster_match
-ask(const struct roster *r, const struct links *l, const char *text, int64_t at)
+/* The first place of a text among the links, or where it would stand. */
+static size_t
+place_of(const struct links *l, const char *text)
 {
-	struct roster_match m = {.answer = ROSTER_NONE};
 	size_t lo = 0, hi = l->n;
 
 	while (lo < hi) {
@@ -383,7 +382,17 @@ ask(const struct roster *r, const struct links *l, const char *text, int64_t at)
 		else
 			hi = mid;
 	}
-	for (; lo < l->n && str_eq(l->v[lo].text, text); lo++) {
+	return lo;
+}
+
+/* Everybody who is listed under a text, narrowed to one answer. */
+static struct roster_match
+ask(const struct roster *r, const struct links *l, const char *text, int64_t at)
+{
+	struct roster_match m = {.answer = ROSTER_NONE};
+
+	for (size_t lo = place_of(l, text);
+	     lo < l->n && str_eq(l->v[lo].text, text); lo++) {
 		const struct person *p = &r->people[l->v[lo].person];
 		bool valid = at >= p->from_us && at < p->to_us;
 
@@ -408,6 +417,25 @@ struct roster_match
 roster_key(const struct roster *r, const char *fingerprint, int64_t at_us)
 {
 	return ask(r, &r->keys, fingerprint, at_us);
+}
+
+bool
+roster_denies(
+    const struct roster *r, const struct roster_match *key, const char *account)
+{
+	const struct links *l = &r->accounts;
+	bool others = false;
+
+	for (size_t i = place_of(l, account);
+	     i < l->n && str_eq(l->v[i].text, account); i++) {
+		const struct person *p = &r->people[l->v[i].person];
+
+		if (str_eq(p->id, key->person) &&
+		    str_eq(p->provider, key->provider))
+			return false;
+		others = true;
+	}
+	return others;
 }
 
 /* The local file alone: no name service is asked for every event. */

@@ -42,5 +42,9 @@ struct roster_match roster_key(
     const struct roster *r, const char *fingerprint, int64_t at_us);
 struct roster_match roster_account(
     struct roster *r, const char *account, int64_t at_us);
+/* roster_denies - true if an account is listed for others, and not for whom a
+ * key was found to be of. */
+bool roster_denies(const struct roster *r, const struct roster_match *key,
+    const char *account);
 
 #endif

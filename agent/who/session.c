@@ -8,13 +8,17 @@
  * The session file is written by packaging/pam/pam_chaperone.c, root's: lines
  * "key value", the first is "chaperone-session 1". SSH_AUTH_INFO_0 comes as one
  * line "auth METHOD [TYPE BASE64]" for each method that was passed
- * (OpenSSH, auth2.c and sshd_config(5), ExposeAuthInfo).
+ * (OpenSSH, auth2.c and sshd_config(5), ExposeAuthInfo), and SSH_CONNECTION as
+ * "connection CLIENT PORT SERVER PORT".
  */
 #include "agent/who/session.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/actor.h"
 #include "lib/buf.h"
@@ -25,6 +29,7 @@
 
 #define KEY_MAX 16384 /* bytes of a key or certificate */
 #define LINES_MAX 64
+#define DAY_US INT64_C(86400000000)
 
 /* ---- fingerprints ---- */
 
@@ -138,6 +143,69 @@ take_auth(struct session *s, const char *value, size_t len)
 	    key, (size_t)((sp == NULL ? end : sp) - key), s->key_fp);
 }
 
+/* The next word behind @p, which is moved; NULL at the end. */
+static const char *
+word(const char **p, const char *end, size_t *len)
+{
+	const char *start = *p, *sp;
+
+	while (start < end && *start == ' ')
+		start++;
+	sp = memchr(start, ' ', (size_t)(end - start));
+	*p = sp == NULL ? end : sp;
+	*len = (size_t)(*p - start);
+	return *len == 0 ? NULL : start;
+}
+
+static bool
+is_word(const char **p, const char *end, const char *wanted)
+{
+	size_t n;
+	const char *w = word(p, end, &n);
+
+	return w != NULL && n == strlen(wanted) && memcmp(w, wanted, n) == 0;
+}
+
+static bool
+copy_word(const char **p, const char *end, char *out, size_t size)
+{
+	size_t n;
+	const char *w = word(p, end, &n);
+
+	return w != NULL && str_copy_len(out, size, w, n) == 0;
+}
+
+static bool
+take_end(
+    const char **p, const char *end, int family, uint8_t *addr, uint16_t *port)
+{
+	char text[64], number[8];
+	uint64_t n;
+
+	if (!copy_word(p, end, text, sizeof text) ||
+	    !copy_word(p, end, number, sizeof number) ||
+	    inet_pton(family, text, addr) != 1 ||
+	    str_u64(number, UINT16_MAX, &n) != 0)
+		return false;
+	*port = (uint16_t)n;
+	return true;
+}
+
+/* What cannot be read leaves the session without its connection: an address of
+ * a link, say, has a zone behind it. */
+static void
+take_connection(struct session *s, const char *value, size_t len)
+{
+	bool six = memchr(value, ':', len) != NULL;
+	struct tuple t = {.family = six ? 6 : 4, .proto = 6};
+	const char *p = value, *end = value + len;
+	int family = six ? AF_INET6 : AF_INET;
+
+	if (take_end(&p, end, family, t.src, &t.sport) &&
+	    take_end(&p, end, family, t.dst, &t.dport))
+		s->connection = t;
+}
+
 struct place {
 	const char *key;
 	char *text;
@@ -158,6 +226,10 @@ take_line(struct session *s, const struct place *places, size_t n,
 
 	if (klen == 4 && memcmp(line, "auth", 4) == 0)
 		return take_auth(s, value, vlen);
+	if (klen == 10 && memcmp(line, "connection", 10) == 0) {
+		take_connection(s, value, vlen);
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (strlen(places[i].key) != klen ||
 		    memcmp(places[i].key, line, klen) != 0)
@@ -219,68 +291,105 @@ session_parse(
 
 /* ---- the log ---- */
 
-/* The next word behind @p, which is moved; NULL at the end. */
-static const char *
-word(const char **p, const char *end, size_t *len)
+/* "Nov 24 10:00:00", without a year: the latest that is not in the future. */
+static int64_t
+parse_old_time(const char *text, size_t len)
 {
-	const char *start = *p, *sp;
+	struct stamp now = clock_now();
+	time_t seconds = (time_t)(now.wall_us / 1000000), t = -1;
+	char copy[16];
+	struct tm today, tm;
+	const char *end;
 
-	while (start < end && *start == ' ')
-		start++;
-	sp = memchr(start, ' ', (size_t)(end - start));
-	*p = sp == NULL ? end : sp;
-	*len = (size_t)(*p - start);
-	return *len == 0 ? NULL : start;
-}
-
-static bool
-is_word(const char **p, const char *end, const char *wanted)
-{
-	size_t n;
-	const char *w = word(p, end, &n);
-
-	return w != NULL && n == strlen(wanted) && memcmp(w, wanted, n) == 0;
-}
-
-static bool
-copy_word(const char **p, const char *end, char *out, size_t size)
-{
-	size_t n;
-	const char *w = word(p, end, &n);
-
-	return w != NULL && str_copy_len(out, size, w, n) == 0;
+	if (str_copy_len(copy, sizeof copy, text, len) != 0 ||
+	    localtime_r(&seconds, &today) == NULL)
+		return 0;
+	for (int back = 0; back < 2; back++) {
+		tm = (struct tm){
+		    .tm_year = today.tm_year - back, .tm_isdst = -1};
+		end = strptime(copy, "%b %e %H:%M:%S", &tm);
+		if (end == NULL || *end != '\0')
+			return 0;
+		t = mktime(&tm);
+		if (t >= 0 && (int64_t)t * 1000000 <= now.wall_us + DAY_US)
+			break;
+	}
+	return t < 0 ? 0 : (int64_t)t * 1000000;
 }
 
 /*
- * "… sshd[PID]: Accepted METHOD for ACCOUNT from ADDRESS port N ssh2[: TYPE
- * SHA256:…]" (OpenSSH, auth.c, auth_log). An account cannot hold a space.
+ * The time and the host's name at the head of a line: as rsyslog and
+ * journalctl write it ("2026-11-24T10:00:00.123456+01:00 host"), or in the old
+ * way ("Nov 24 10:00:00 host"). False if it has neither.
+ */
+static bool
+take_head(const char **p, const char *end, int64_t *logged_us)
+{
+	char text[48];
+	size_t n;
+	const char *start = word(p, end, &n);
+
+	*logged_us = 0;
+	if (start == NULL || start != *p - n || n == 0)
+		return false;
+	if (isdigit((unsigned char)*start)) {
+		/* A form that is not known leaves the time out. */
+		if (str_copy_len(text, sizeof text, start, n) != 0 ||
+		    clock_parse(text, logged_us) != 0)
+			*logged_us = 0;
+	} else {
+		if (word(p, end, &n) == NULL || word(p, end, &n) == NULL)
+			return false;
+		*logged_us = parse_old_time(start, (size_t)(*p - start));
+		if (*logged_us == 0)
+			return false;
+	}
+	return word(p, end, &n) != NULL;
+}
+
+/* "sshd[PID]:"; from OpenSSH 9.8 on "sshd-session[PID]:". */
+static bool
+take_tag(const char **p, const char *end, pid_t *pid)
+{
+	static const char *const TAGS[] = {"sshd[", "sshd-session["};
+	char text[40], *digits = NULL;
+	uint64_t v;
+	size_t n;
+
+	if (!copy_word(p, end, text, sizeof text))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(TAGS); i++)
+		if (str_starts(text, TAGS[i]))
+			digits = text + strlen(TAGS[i]);
+	if (digits == NULL)
+		return false;
+	n = strlen(digits);
+	if (n < 3 || !str_eq(digits + n - 2, "]:"))
+		return false;
+	digits[n - 2] = '\0';
+	if (str_u64(digits, INT32_MAX, &v) != 0 || v == 0)
+		return false;
+	*pid = (pid_t)v;
+	return true;
+}
+
+/*
+ * "HEAD sshd[PID]: Accepted METHOD for ACCOUNT from ADDRESS port N ssh2[: TYPE
+ * SHA256:…]" (OpenSSH, auth.c, auth_log). An account cannot hold a space. The
+ * tag stands where syslog puts it: the same words in a message are just text.
  */
 int
 session_log_line(const char *line, size_t len, struct session *out)
 {
-	static const char MARK[] = " sshd[", ACCEPTED[] = "]: Accepted ";
 	struct session s = {.source = SESSION_LOG,
 	    .loginuid = ACTOR_UNSET,
 	    .audit_ses = ACTOR_UNSET};
-	const char *end = line + len;
-	const char *p = memmem(line, len, MARK, sizeof MARK - 1);
-	char pid[16], skip[16];
-	const char *close;
-	uint64_t n;
+	const char *p = line, *end = line + len;
+	char skip[32];
 
-	if (p == NULL)
-		return 0;
-	p += sizeof MARK - 1;
-	close = memchr(p, ']', (size_t)(end - p));
-	if (close == NULL ||
-	    str_copy_len(pid, sizeof pid, p, (size_t)(close - p)) != 0 ||
-	    str_u64(pid, INT32_MAX, &n) != 0 || n == 0 ||
-	    (size_t)(end - close) < sizeof ACCEPTED - 1 ||
-	    memcmp(close, ACCEPTED, sizeof ACCEPTED - 1) != 0)
-		return 0;
-	s.leader = (pid_t)n;
-	p = close + sizeof ACCEPTED - 1;
-	if (!copy_word(&p, end, s.method, sizeof s.method) ||
+	if (len == 0 || !take_head(&p, end, &s.logged_us) ||
+	    !take_tag(&p, end, &s.leader) || !is_word(&p, end, "Accepted") ||
+	    !copy_word(&p, end, s.method, sizeof s.method) ||
 	    !is_word(&p, end, "for") ||
 	    !copy_word(&p, end, s.account, sizeof s.account) ||
 	    !is_word(&p, end, "from") ||

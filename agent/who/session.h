@@ -11,6 +11,7 @@
 
 #include "lib/clock.h"
 #include "lib/diag.h"
+#include "lib/flow.h"
 #include "lib/own.h"
 
 /* More are refused, oldest ended first; each is about 600 bytes. */
@@ -32,8 +33,11 @@ struct session {
 	pid_t leader;
 	uint64_t start_ticks; /* of the leader */
 	struct stamp opened;
+	struct tuple connection; /* that it came by; family 0: not known */
+	int64_t logged_us; /* when the line was written, 0: not known */
 	bool doubtful; /* sshd's log says two things of it */
 	bool ended;
+	bool used; /* a process is of it: scratch of a sweep */
 	bool told_open;
 };
 
@@ -45,7 +49,9 @@ int session_parse(const void *data, size_t len, struct session *out,
     struct diag *why) MUST_CHECK;
 /*
  * session_log_line - a line of sshd's log. 1 and the account, address, method,
- * fingerprint and pid in @out if somebody was let in, 0 for any other line.
+ * fingerprint, pid and time in @out if somebody was let in, 0 for any other
+ * line. The time of a line without a year or a zone is taken as the latest one
+ * of this host's zone that is not in the future.
  */
 int session_log_line(
     const char *line, size_t len, struct session *out) MUST_CHECK;

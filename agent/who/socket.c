@@ -18,6 +18,8 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,13 +33,19 @@
 #define DESCRIPTORS_MAX 65536 /* of one process */
 #define ANSWERS_MAX 8
 
-int
-socket_open(void)
+void
+socket_start(struct socket_finder *f)
 {
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    NETLINK_SOCK_DIAG);
+	*f = (struct socket_finder){
+	    .fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		NETLINK_SOCK_DIAG)};
+}
 
-	return fd < 0 ? -errno : fd;
+void
+socket_stop(struct socket_finder *f)
+{
+	own_close(&f->fd);
+	f->fd = -1;
 }
 
 struct question {
@@ -45,11 +53,16 @@ struct question {
 	struct inet_diag_req_v2 r;
 };
 
-/* The request for the socket whose local end is @here. */
+/*
+ * The request for the socket whose local end is the client's or the server's.
+ * The kernel looks up UDP with source and destination swapped (udp_dump_one in
+ * net/ipv4/udp_diag.c, which says that this is so for historical reasons).
+ */
 static void
 make_question(
     struct question *q, const struct tuple *t, bool outgoing, uint32_t number)
 {
+	bool client_first = outgoing == (t->proto != IPPROTO_UDP);
 	size_t n = t->family == 4 ? 4 : 16;
 
 	*q = (struct question){.h = {.nlmsg_len = sizeof *q,
@@ -60,24 +73,26 @@ make_question(
 		.sdiag_protocol = t->proto,
 		.idiag_states = ~0u,
 		.id.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}};
-	q->r.id.idiag_sport = htons(outgoing ? t->sport : t->dport);
-	q->r.id.idiag_dport = htons(outgoing ? t->dport : t->sport);
-	memcpy(q->r.id.idiag_src, outgoing ? t->src : t->dst, n);
-	memcpy(q->r.id.idiag_dst, outgoing ? t->dst : t->src, n);
+	q->r.id.idiag_sport = htons(client_first ? t->sport : t->dport);
+	q->r.id.idiag_dport = htons(client_first ? t->dport : t->sport);
+	memcpy(q->r.id.idiag_src, client_first ? t->src : t->dst, n);
+	memcpy(q->r.id.idiag_dst, client_first ? t->dst : t->src, n);
 }
 
-/* The inode of the socket, 0 if there is none. */
+/*
+ * The inode of the socket, 0 if there is none. Where no connection matches, the
+ * kernel answers with the listener on the port: that is not the flow's.
+ */
 static uint32_t
-ask(int fd, const struct tuple *t, bool outgoing)
+ask(struct socket_finder *f, const struct tuple *t, bool outgoing)
 {
-	static uint32_t number;
 	struct question q;
 
-	make_question(&q, t, outgoing, ++number);
-	if (send(fd, &q, sizeof q, 0) != (ssize_t)sizeof q)
+	make_question(&q, t, outgoing, ++f->number);
+	if (send(f->fd, &q, sizeof q, 0) != (ssize_t)sizeof q)
 		return 0;
 	for (int i = 0; i < ANSWERS_MAX; i++) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pollfd p = {.fd = f->fd, .events = POLLIN};
 		_Alignas(struct nlmsghdr) char answer[8192];
 		const struct nlmsghdr *h = (const void *)answer;
 		const struct inet_diag_msg *m;
@@ -85,16 +100,16 @@ ask(int fd, const struct tuple *t, bool outgoing)
 
 		if (poll(&p, 1, WAIT_MS) <= 0)
 			return 0;
-		n = recv(fd, answer, sizeof answer, 0);
+		n = recv(f->fd, answer, sizeof answer, 0);
 		if (n < (ssize_t)sizeof *h || h->nlmsg_len > (size_t)n)
 			return 0;
-		if (h->nlmsg_seq != number)
+		if (h->nlmsg_seq != f->number)
 			continue; /* late, to an earlier question */
 		if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 		    h->nlmsg_len < NLMSG_LENGTH(sizeof *m))
 			return 0;
 		m = NLMSG_DATA(h);
-		return m->idiag_inode;
+		return m->idiag_state == TCP_LISTEN ? 0 : m->idiag_inode;
 	}
 	return 0;
 }
@@ -148,21 +163,44 @@ each(void *ctx, struct process *p)
 	return s->found == 0;
 }
 
-void
-socket_find(int fd, struct lineage *l, const char *proc, const struct tuple *t,
-    struct socket_owner *out)
+/* Who owns one flow owns the next, most often. */
+static bool
+find_recent(const struct socket_finder *f, struct search *s)
 {
-	struct search s = {.proc = proc, .people = true};
+	for (size_t i = 0; i < SOCKET_RECENT && s->found == 0; i++)
+		if (f->recent[i] != 0 && holds(s, f->recent[i]))
+			s->found = f->recent[i];
+	return s->found != 0;
+}
+
+static void
+find_anywhere(struct socket_finder *f, struct lineage *l, struct search *s)
+{
+	s->people = true;
+	lineage_each(l, each, s);
+	if (s->found == 0) {
+		s->people = false;
+		lineage_each(l, each, s);
+	}
+	if (s->found != 0)
+		f->recent[f->at++ % SOCKET_RECENT] = s->found;
+}
+
+void
+socket_find(struct socket_finder *f, struct lineage *l, const char *proc,
+    const struct tuple *t, struct socket_owner *out)
+{
+	struct search s = {.proc = proc};
 	uint32_t inode = 0;
 
 	*out = (struct socket_owner){.outgoing = true};
-	if (fd < 0) {
+	if (f->fd < 0) {
 		out->why = "the kernel tells nothing of sockets";
 		return;
 	}
-	inode = ask(fd, t, true);
+	inode = ask(f, t, true);
 	if (inode == 0) {
-		inode = ask(fd, t, false);
+		inode = ask(f, t, false);
 		out->outgoing = inode == 0;
 	}
 	if (inode == 0) {
@@ -172,11 +210,8 @@ socket_find(int fd, struct lineage *l, const char *proc, const struct tuple *t,
 	}
 	must(str_format(s.wanted, sizeof s.wanted, "socket:[%" PRIu32 "]",
 		 inode) == 0);
-	lineage_each(l, each, &s);
-	if (s.found == 0) {
-		s.people = false;
-		lineage_each(l, each, &s);
-	}
+	if (!find_recent(f, &s))
+		find_anywhere(f, l, &s);
 	out->pid = s.found;
 	if (s.found == 0)
 		out->why = "no process holds the flow's socket any more";

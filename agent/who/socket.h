@@ -11,8 +11,18 @@
 #include "lib/flow.h"
 #include "lib/own.h"
 
-/* socket_open - a netlink socket for sock_diag; -errno where there is none. */
-int socket_open(void);
+/* Whoever owned flows lately is asked first. */
+#define SOCKET_RECENT 16
+
+struct socket_finder {
+	int fd; /* of sock_diag, -1 where the kernel has none */
+	uint32_t number; /* of the last question */
+	pid_t recent[SOCKET_RECENT];
+	size_t at;
+};
+
+void socket_start(struct socket_finder *f);
+void socket_stop(struct socket_finder *f);
 
 struct socket_owner {
 	pid_t pid; /* 0: no process was found */
@@ -22,10 +32,10 @@ struct socket_owner {
 
 /*
  * socket_find - asks the kernel for the socket of a flow in this network
- * namespace, and /proc for who holds it: people's processes first.
- * @fd: of socket_open, or -1.
+ * namespace, and /proc for who holds it: people's processes first. A connection
+ * that nobody has accepted yet has no owner.
  */
-void socket_find(int fd, struct lineage *l, const char *proc,
+void socket_find(struct socket_finder *f, struct lineage *l, const char *proc,
     const struct tuple *t, struct socket_owner *out);
 
 #endif

@@ -9,6 +9,9 @@
  *
  * The module writes PID-START.open under another name and renames it, and
  * renames it to PID-START.closed at the end.
+ *
+ * A log that is rotated is read to its end first: its writer may go on in the
+ * old file until the new one has a line.
  */
 #include "agent/who/sources.h"
 
@@ -33,7 +36,7 @@
 struct sources {
 	struct sources_calls calls;
 	char dir[2048], log[2048];
-	int inotify;
+	int inotify, dir_watch;
 	bool changed; /* the directory has to be read */
 	int fd; /* of the log, -1 */
 	ino_t ino;
@@ -77,7 +80,7 @@ take_file(struct sources *s, const char *name)
 		return;
 	must(str_copy(session.id, sizeof session.id, id) == 0);
 	/* One that was closed before it was read has still been open. */
-	s->calls.opened(s->calls.ctx, &session, s->history);
+	s->calls.opened(s->calls.ctx, &session);
 	if (open)
 		return;
 	s->calls.closed(s->calls.ctx, id);
@@ -122,7 +125,8 @@ open_dir(struct sources *s, struct diag *why)
 		return diag_set(why, -EPERM,
 		    "%s: must be a directory that only root can write to",
 		    s->dir);
-	if (inotify_add_watch(s->inotify, s->dir, IN_MOVED_TO) < 0)
+	s->dir_watch = inotify_add_watch(s->inotify, s->dir, IN_MOVED_TO);
+	if (s->dir_watch < 0)
 		return diag_set(why, -errno, "%s: %s", s->dir, strerror(errno));
 	return 0;
 }
@@ -144,24 +148,24 @@ take_text(struct sources *s, const char *text, size_t n)
 		}
 		if (!s->skip &&
 		    session_log_line(s->line, s->len, &session) == 1)
-			s->calls.opened(s->calls.ctx, &session, s->history);
+			s->calls.opened(s->calls.ctx, &session);
 		s->len = 0;
 		s->skip = false;
 	}
 }
 
-static void
+static int
 open_log(struct sources *s)
 {
 	struct stat st;
 
 	s->fd = open(s->log, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (s->fd < 0)
-		return;
+		return -errno;
 	if (fstat(s->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		close(s->fd);
+		own_close(&s->fd);
 		s->fd = -1;
-		return;
+		return -EINVAL;
 	}
 	s->ino = st.st_ino;
 	s->at = s->history && st.st_size > LOG_HISTORY
@@ -171,37 +175,51 @@ open_log(struct sources *s)
 	s->skip = s->at > 0;
 	s->len = 0;
 	(void)inotify_add_watch(s->inotify, s->log, IN_MODIFY);
+	return 0;
+}
+
+/* 0 at the end, 1 if more waits, -errno. */
+static int
+read_on(struct sources *s)
+{
+	char block[65536];
+	ssize_t n = 0;
+
+	for (size_t total = 0; total < LOG_EACH_STEP; total += (size_t)n) {
+		n = pread(s->fd, block, sizeof block, s->at);
+		if (n <= 0)
+			return n == 0 ? 0 : -errno;
+		s->at += n;
+		take_text(s, block, (size_t)n);
+	}
+	return 1;
+}
+
+/* True if it was cut short in place, or the log goes on in another file. */
+static bool
+is_replaced(const struct sources *s)
+{
+	struct stat st;
+
+	return stat(s->log, &st) == 0 &&
+	       (st.st_ino == s->ino ? st.st_size < s->at : st.st_size > 0);
 }
 
 static int
 read_log(struct sources *s)
 {
-	char block[65536];
-	struct stat st;
-	ssize_t n = 0;
+	int r;
 
-	if (s->fd < 0)
-		open_log(s);
-	if (s->fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	for (size_t total = 0; total < LOG_EACH_STEP; total += (size_t)n) {
-		n = pread(s->fd, block, sizeof block, s->at);
-		if (n <= 0)
-			break;
-		s->at += n;
-		take_text(s, block, (size_t)n);
-	}
-	if (n < 0)
-		return -errno;
-	if (n > 0)
-		return 0; /* more waits */
-	/* Read to the end: was it rotated, or cut short in place? */
-	if (stat(s->log, &st) == 0 &&
-	    (st.st_ino != s->ino || st.st_size < s->at)) {
-		close(s->fd);
-		s->fd = -1;
-	}
-	return 0;
+	if (s->fd < 0 && (r = open_log(s)) != 0)
+		return r == -ENOENT ? 0 : r;
+	r = read_on(s);
+	if (r != 0 || !is_replaced(s))
+		return r < 0 ? r : 0;
+	/* What was written behind the last look. */
+	r = read_on(s);
+	own_close(&s->fd);
+	s->fd = -1;
+	return r < 0 ? r : 0;
 }
 
 /* ---- the door ---- */
@@ -216,7 +234,7 @@ sources_open(const char *dir, const char *log,
 	if (s == NULL)
 		return -ENOMEM;
 	s->calls = *calls;
-	s->fd = -1;
+	s->fd = s->dir_watch = -1;
 	s->history = true;
 	s->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (s->inotify < 0)
@@ -261,14 +279,32 @@ int
 sources_step(struct sources *s)
 {
 	_Alignas(struct inotify_event) char block[16384];
+	ssize_t n;
 	int r = 0;
 
-	/* What happened does not matter: the directory tells all. */
-	while (read(s->inotify, block, sizeof block) > 0)
-		s->changed = true;
+	/* What happened there does not matter: the directory tells all. */
+	while ((n = read(s->inotify, block, sizeof block)) > 0) {
+		const struct inotify_event *e;
+
+		for (size_t at = 0; at < (size_t)n; at += sizeof *e + e->len) {
+			e = (const void *)(block + at);
+			/* -1: the queue ran over. */
+			s->changed |= e->wd == s->dir_watch || e->wd < 0;
+		}
+	}
 	if (s->dir[0] != '\0' && s->changed)
 		r = read_dir(s);
 	if (r == 0 && s->log[0] != '\0')
 		r = read_log(s);
 	return r;
+}
+
+void
+sources_forget(struct sources *s, const char *id)
+{
+	char path[4096];
+
+	if (s->dir[0] != '\0' && id[0] != '\0' && strchr(id, '/') == NULL &&
+	    str_format(path, sizeof path, "%s/%s.open", s->dir, id) == 0)
+		(void)unlink(path);
 }

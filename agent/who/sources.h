@@ -15,9 +15,8 @@ struct sources;
 
 struct sources_calls {
 	void *ctx;
-	/* A session was opened; borrowed. @history: it stood in the log before
-	 * this process began to read. */
-	void (*opened)(void *ctx, const struct session *s, bool history);
+	/* A session was opened; borrowed. */
+	void (*opened)(void *ctx, const struct session *s);
 	/* The session whose file is named @id ("PID-START") was closed. */
 	void (*closed)(void *ctx, const char *id);
 };
@@ -35,5 +34,8 @@ void sources_close(struct sources *s);
 int sources_fd(const struct sources *s);
 /* sources_step - tells what is new. 0 or -errno. */
 int sources_step(struct sources *s) MUST_CHECK;
+/* sources_forget - removes the file of a session whose leader died without
+ * closing it. */
+void sources_forget(struct sources *s, const char *id);
 
 #endif

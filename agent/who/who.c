@@ -11,15 +11,19 @@
  * A key that the roster knows is the strongest word. An account is its holder's
  * word only if it is one person's, and only if the key that opened it is not a
  * stranger's. sshd's log can be written to by local users (syslog(3)), so what
- * rests on it alone is never graded "key".
+ * rests on it alone is never graded "key"; a line counts only if its process is
+ * a living sshd of root's, young when the line was written, that no other line
+ * contradicts, and whose login uid is that of the account.
  */
 #include "agent/who/who.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/who/lineage.h"
 #include "agent/who/roster.h"
@@ -31,6 +35,12 @@
 #include "lib/own.h"
 
 #define PASSWD_MAX 100000
+#define PEOPLE_UID 1000 /* accounts of people begin here (login.defs(5)) */
+#define NOBODY_UID 65534
+/* From the birth of sshd's process to the line that lets somebody in: a second
+ * of rounding before it, LoginGraceTime (120 s) and then some behind it. */
+#define LINE_EARLY_US 2000000
+#define LINE_LATE_US 600000000
 
 struct who {
 	char roster_path[4096], proc[256];
@@ -39,7 +49,8 @@ struct who {
 	struct sources *sources;
 	struct session *sessions[SESSIONS_MAX];
 	size_t nsessions;
-	int netlink;
+	struct socket_finder sockets;
+	bool audit; /* the kernel keeps login uids */
 	who_session_fn *tell;
 	void *ctx;
 	bool told; /* sessions are told from now on */
@@ -48,6 +59,38 @@ struct who {
 };
 
 /* ---- from a session to a person ---- */
+
+/* The account of a uid, from the local file alone. */
+static bool
+account_of(uint32_t uid, char *out, size_t size)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	bool found = false;
+
+	if (f == NULL)
+		return false;
+	for (int i = 0; !found && i < PASSWD_MAX; i++) {
+		const struct passwd *p = fgetpwent(f);
+
+		if (p == NULL)
+			break;
+		found =
+		    p->pw_uid == uid && str_copy(out, size, p->pw_name) == 0;
+	}
+	(void)fclose(f);
+	return found;
+}
+
+/* An account of another name service is not known here, and not doubted. */
+static bool
+is_own_account(const struct session *s)
+{
+	char account[64];
+
+	return s->source != SESSION_LOG || s->loginuid == ACTOR_UNSET ||
+	       !account_of(s->loginuid, account, sizeof account) ||
+	       str_eq(account, s->account);
+}
 
 PRINTF_LIKE(2, 3)
 static void
@@ -86,6 +129,15 @@ by_key(struct who *w, const struct session *s, struct actor *a)
 		why(a,
 		    "the session's key is listed for %s of %s, but not for "
 		    "this time",
+		    m.person, m.provider);
+		return true;
+	}
+	if (roster_denies(w->roster, &m, s->account)) {
+		a->grade = GRADE_SESSION;
+		name(a, NULL, NULL);
+		why(a,
+		    "the key is listed for %s of %s, the account for others "
+		    "alone",
 		    m.person, m.provider);
 		return true;
 	}
@@ -150,33 +202,42 @@ by_session(struct who *w, const struct session *s, struct actor *a)
 		why(a, "sshd's log says two different things of this session");
 		return;
 	}
+	if (!is_own_account(s)) {
+		a->grade = GRADE_SESSION;
+		name(a, NULL, NULL);
+		why(a, "sshd's log names another account than the login uid");
+		return;
+	}
 	(void)str_copy(a->key_fp, sizeof a->key_fp, s->key_fp);
 	if (!by_key(w, s, a))
 		by_account(w, s, a);
 }
 
-/* ---- from a process to a session ---- */
-
-/* The account of a uid, from the local file alone. */
-static bool
-account_of(uint32_t uid, char *out, size_t size)
+static struct actor
+nobody(void)
 {
-	FILE *f = fopen("/etc/passwd", "re");
-	bool found = false;
-
-	if (f == NULL)
-		return false;
-	for (int i = 0; !found && i < PASSWD_MAX; i++) {
-		const struct passwd *p = fgetpwent(f);
-
-		if (p == NULL)
-			break;
-		found =
-		    p->pw_uid == uid && str_copy(out, size, p->pw_name) == 0;
-	}
-	(void)fclose(f);
-	return found;
+	return (struct actor){.loginuid = ACTOR_UNSET,
+	    .audit_ses = ACTOR_UNSET,
+	    .uid = ACTOR_UNSET};
 }
+
+/* The session itself, by its leader. */
+static void
+of_session(struct who *w, const struct session *s, struct actor *a)
+{
+	const struct process *p = lineage_leader(w->lineage, s);
+
+	*a = nobody();
+	a->loginuid = s->loginuid;
+	a->audit_ses = s->audit_ses;
+	a->pid = s->leader;
+	a->start_ticks = s->start_ticks;
+	by_session(w, s, a);
+	if (p != NULL)
+		(void)str_copy(a->exe, sizeof a->exe, p->exe);
+}
+
+/* ---- from a process to a session ---- */
 
 static struct session *
 by_number(struct who *w, uint32_t audit_ses)
@@ -225,6 +286,52 @@ weaken(struct actor *a, enum grade most, const char *reason)
 	why(a, "%s", reason);
 }
 
+/* sshd writes its line before PAM sets the kernel's numbers. */
+static void
+complete(struct who *w, struct session *s)
+{
+	struct process *p;
+
+	if (s->source != SESSION_LOG || s->loginuid != ACTOR_UNSET || !w->audit)
+		return;
+	p = lineage_leader(w->lineage, s);
+	if (p == NULL || p->ended)
+		return;
+	lineage_look(w->lineage, p);
+	s->loginuid = p->loginuid;
+	s->audit_ses = p->audit_ses;
+}
+
+/* What the kernel says of a process against the session that it descends from.
+ */
+static void
+cross_check(struct who *w, const struct session *s, const struct process *p,
+    struct actor *a)
+{
+	const struct session *other = by_number(w, p->audit_ses);
+
+	if (other != NULL && other != s && s->audit_ses != p->audit_ses) {
+		a->grade = GRADE_UNKNOWN;
+		a->key_fp[0] = '\0';
+		name(a, NULL, NULL);
+		why(a, "by descent it is of one session, by the kernel's "
+		       "session number of another");
+	} else if (s->loginuid != ACTOR_UNSET && p->loginuid != s->loginuid) {
+		weaken(a, GRADE_LINEAGE,
+		    "by descent from the session; the login uid was changed "
+		    "within it");
+	}
+}
+
+/* Somebody who logged in before the agent ran, perhaps, on a kernel that keeps
+ * no login uids. */
+static bool
+may_be_person(const struct who *w, const struct process *p)
+{
+	return !w->audit && !lineage_whole(p) && p->uid >= PEOPLE_UID &&
+	       p->uid != NOBODY_UID && p->uid != ACTOR_UNSET;
+}
+
 static void
 by_process(struct who *w, struct process *p, struct actor *a)
 {
@@ -236,15 +343,14 @@ by_process(struct who *w, struct process *p, struct actor *a)
 	a->start_ticks = p->start_ticks;
 	(void)str_copy(a->exe, sizeof a->exe, p->exe);
 	if (s != NULL) {
+		complete(w, s);
 		by_session(w, s, a);
 		if (!p->looked) {
 			a->loginuid = s->loginuid;
 			a->audit_ses = s->audit_ses;
-		} else if (s->loginuid != ACTOR_UNSET &&
-			   p->loginuid != s->loginuid)
-			weaken(a, GRADE_LINEAGE,
-			    "by descent from the session; the login uid was "
-			    "changed within it");
+		} else {
+			cross_check(w, s, p, a);
+		}
 		return;
 	}
 	s = by_number(w, p->audit_ses);
@@ -259,6 +365,11 @@ by_process(struct who *w, struct process *p, struct actor *a)
 		by_loginuid(w, a);
 		return;
 	}
+	if (may_be_person(w, p)) {
+		lost(a, "it was there before the agent, and the kernel keeps "
+			"no login uids");
+		return;
+	}
 	a->grade = GRADE_UNKNOWN;
 	name(a, NULL, NULL);
 	why(a, "no login stands behind the process");
@@ -267,13 +378,14 @@ by_process(struct who *w, struct process *p, struct actor *a)
 void
 who_pid(struct who *w, pid_t pid, bool gone, struct actor *out)
 {
-	struct process *p = lineage_get(w->lineage, pid, gone);
+	struct process *p = pid > 0 ? lineage_get(w->lineage, pid, gone) : NULL;
 
-	*out = (struct actor){.loginuid = ACTOR_UNSET,
-	    .audit_ses = ACTOR_UNSET,
-	    .uid = ACTOR_UNSET,
-	    .pid = pid};
-	if (p == NULL)
+	*out = nobody();
+	out->pid = pid;
+	if (pid <= 0)
+		lost(out, "the process is of a pid namespace that this agent "
+			  "is not shown");
+	else if (p == NULL)
 		lost(out, "the process had ended before it was looked at");
 	else if (gone && p->crowded)
 		lost(out, "the process had ended, and its number was used by "
@@ -283,21 +395,67 @@ who_pid(struct who *w, pid_t pid, bool gone, struct actor *out)
 	w->counters.by_grade[out->grade]++;
 }
 
+static bool
+is_same_flow(const struct tuple *a, const struct tuple *b)
+{
+	size_t n = a->family == 4 ? 4 : 16;
+
+	return a->family == b->family && a->proto == b->proto &&
+	       a->sport == b->sport && a->dport == b->dport &&
+	       memcmp(a->src, b->src, n) == 0 && memcmp(a->dst, b->dst, n) == 0;
+}
+
+bool
+who_login(struct who *w, const struct tuple *t, struct actor *out)
+{
+	/* The newest: a port comes again. */
+	for (size_t i = w->nsessions; i-- > 0;) {
+		struct session *s = w->sessions[i];
+
+		if (!is_same_flow(&s->connection, t))
+			continue;
+		of_session(w, s, out);
+		w->counters.by_grade[out->grade]++;
+		return true;
+	}
+	return false;
+}
+
+/* The program's name, without its directory. */
+static bool
+is_sshd(const char *exe)
+{
+	const char *slash = strrchr(exe, '/');
+
+	return slash != NULL &&
+	       (str_eq(slash, "/sshd") || str_eq(slash, "/sshd-session"));
+}
+
 void
 who_flow(
     struct who *w, const struct tuple *t, struct actor *out, bool *outgoing)
 {
 	struct socket_owner o;
 
-	socket_find(w->netlink, w->lineage, w->proc, t, &o);
+	if (who_login(w, t, out)) {
+		*outgoing = false;
+		return;
+	}
+	socket_find(&w->sockets, w->lineage, w->proc, t, &o);
 	*outgoing = o.outgoing;
 	if (o.pid != 0) {
 		who_pid(w, o.pid, false, out);
+		/* Whose process it is not: sshd works for its client. */
+		if (o.outgoing && out->session[0] != '\0' &&
+		    out->grade < GRADE_LINEAGE && is_sshd(out->exe))
+			why(out, "sshd forwards it for the session%s%s",
+			    out->grade == GRADE_KEY ? ": " : "",
+			    out->grade == GRADE_KEY
+				? "the key that opened it is in the roster"
+				: "");
 		return;
 	}
-	*out = (struct actor){.loginuid = ACTOR_UNSET,
-	    .audit_ses = ACTOR_UNSET,
-	    .uid = ACTOR_UNSET};
+	*out = nobody();
 	lost(out, o.why);
 	w->counters.by_grade[out->grade]++;
 }
@@ -309,20 +467,11 @@ tell(struct who *w, struct session *s, bool open)
 {
 	struct session_event e = {
 	    .open = open, .at = open ? s->opened : clock_now()};
-	struct process *p;
 
 	if (!w->told || (open && s->told_open) || (!open && !s->told_open))
 		return;
 	s->told_open = open;
-	e.actor = (struct actor){.loginuid = s->loginuid,
-	    .audit_ses = s->audit_ses,
-	    .uid = ACTOR_UNSET,
-	    .pid = s->leader,
-	    .start_ticks = s->start_ticks};
-	by_session(w, s, &e.actor);
-	p = lineage_get(w->lineage, s->leader, true);
-	if (p != NULL && p->session == s)
-		(void)str_copy(e.actor.exe, sizeof e.actor.exe, p->exe);
+	of_session(w, s, &e.actor);
 	(void)str_copy(e.tty, sizeof e.tty, s->tty);
 	w->tell(w->ctx, &e);
 }
@@ -337,30 +486,57 @@ find_session(struct who *w, const struct session *s)
 	return NULL;
 }
 
-/* The leader of a session from the log has to be sshd, and to live. */
+/* When a process was born, in us since 1970. */
+static int64_t
+born_us(uint64_t start_ticks)
+{
+	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct stamp now = clock_now();
+	uint64_t start_us =
+	    start_ticks / hz * 1000000 + start_ticks % hz * 1000000 / hz;
+
+	return now.wall_us - (int64_t)now.boot_us + (int64_t)start_us;
+}
+
+/* The program is sshd, and nobody but the agent's own user can change it. */
+static bool
+runs_sshd(const struct who *w, const struct process *p)
+{
+	char path[320];
+	struct stat st;
+
+	return is_sshd(p->exe) &&
+	       str_format(
+		   path, sizeof path, "%s/%d/exe", w->proc, (int)p->pid) == 0 &&
+	       stat(path, &st) == 0 && st.st_uid == geteuid() &&
+	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* A line of the log counts only if its process is sshd's own, lives, and was
+ * young then; an older line is of an earlier process with its number. */
 static bool
 check_leader(struct who *w, struct session *s)
 {
-	static const char SSHD[] = "/sshd";
 	struct process *p = lineage_get(w->lineage, s->leader, false);
-	size_t n;
+	int64_t born;
 
 	if (p == NULL || p->ended || p->start_ticks == 0)
 		return false;
 	lineage_look(w->lineage, p);
-	n = strlen(p->exe);
-	if (n < sizeof SSHD - 1 ||
-	    !str_eq(p->exe + n - (sizeof SSHD - 1), SSHD))
+	born = born_us(p->start_ticks);
+	if (p->uid != geteuid() || !runs_sshd(w, p) ||
+	    (s->logged_us != 0 && (s->logged_us < born - LINE_EARLY_US ||
+				      s->logged_us > born + LINE_LATE_US)))
 		return false;
 	s->start_ticks = p->start_ticks;
 	s->loginuid = p->loginuid;
 	s->audit_ses = p->audit_ses;
-	return str_format(s->id, sizeof s->id, "%d-%llu", (int)s->leader,
-		   (unsigned long long)s->start_ticks) == 0;
+	return str_format(s->id, sizeof s->id, "%d-%" PRIu64, (int)s->leader,
+		   s->start_ticks) == 0;
 }
 
 static void
-on_opened(void *ctx, const struct session *given, bool history)
+on_opened(void *ctx, const struct session *given)
 {
 	struct who *w = ctx;
 	struct session s = *given;
@@ -375,7 +551,6 @@ on_opened(void *ctx, const struct session *given, bool history)
 	have = find_session(w, &s);
 	if (have != NULL) {
 		if (s.source == SESSION_LOG && have->source == SESSION_LOG &&
-		    !history &&
 		    (!str_eq(have->key_fp, s.key_fp) ||
 			!str_eq(have->account, s.account)))
 			have->doubtful = true;
@@ -414,21 +589,44 @@ on_closed(void *ctx, const char *id)
 	}
 }
 
-/* Once a second: leaders that died silently, sessions that nobody is of. */
+/* Sessions whose leader died silently; true if any has ended. */
+static bool
+find_ended(struct who *w)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < w->nsessions; i++) {
+		struct session *s = w->sessions[i];
+
+		s->used = false;
+		if (!s->ended &&
+		    lineage_start(w->lineage, s->leader) != s->start_ticks) {
+			s->ended = true;
+			if (s->source == SESSION_PAM)
+				sources_forget(w->sources, s->id);
+		}
+		any |= s->ended;
+	}
+	return any;
+}
+
+/* Once a second: forgets the sessions that nobody is of any more. */
 static void
 sweep(struct who *w)
 {
 	size_t kept = 0;
 
+	lineage_tick(w->lineage);
+	w->counters.processes = lineage_count(w->lineage);
+	if (!find_ended(w))
+		return;
+	lineage_mark(w->lineage);
 	for (size_t i = 0; i < w->nsessions; i++) {
 		struct session *s = w->sessions[i];
 
-		if (!s->ended &&
-		    lineage_start(w->lineage, s->leader) != s->start_ticks)
-			s->ended = true;
 		if (s->ended)
 			tell(w, s, false);
-		if (s->ended && !lineage_used(w->lineage, s)) {
+		if (s->ended && !s->used) {
 			lineage_drop(w->lineage, s);
 			free(s);
 			continue;
@@ -437,8 +635,6 @@ sweep(struct who *w)
 	}
 	w->nsessions = kept;
 	w->counters.sessions = kept;
-	lineage_tick(w->lineage);
-	w->counters.processes = lineage_count(w->lineage);
 }
 
 int
@@ -461,6 +657,16 @@ who_step(struct who *w)
 
 /* ---- the door ---- */
 
+static bool
+has_audit(const struct who *w)
+{
+	char path[320];
+
+	return str_format(path, sizeof path, "%s/self/loginuid", w->proc) ==
+		   0 &&
+	       access(path, F_OK) == 0;
+}
+
 int
 who_open(const struct who_config *c, who_session_fn *session, void *ctx,
     struct who **out, struct diag *why_not)
@@ -474,6 +680,7 @@ who_open(const struct who_config *c, who_session_fn *session, void *ctx,
 		return -ENOMEM;
 	w->tell = session;
 	w->ctx = ctx;
+	socket_start(&w->sockets);
 	if (c->roster != NULL)
 		r = str_copy(w->roster_path, sizeof w->roster_path, c->roster);
 	if (r == 0)
@@ -487,7 +694,8 @@ who_open(const struct who_config *c, who_session_fn *session, void *ctx,
 	if (r == 0)
 		r = sources_open(
 		    c->sessions_dir, c->sshd_log, &calls, &w->sources, why_not);
-	w->netlink = socket_open();
+	if (r == 0)
+		w->audit = has_audit(w);
 	if (r != 0) {
 		who_close(w);
 		return r;
@@ -506,7 +714,7 @@ who_close(struct who *w)
 	for (size_t i = 0; i < w->nsessions; i++)
 		free(w->sessions[i]);
 	roster_free(w->roster);
-	own_close(&w->netlink);
+	socket_stop(&w->sockets);
 	free(w);
 }
 

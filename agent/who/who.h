@@ -60,7 +60,7 @@ int who_reload(struct who *w, struct diag *why) MUST_CHECK;
 void who_fork(struct who *w, pid_t parent, pid_t child);
 void who_exec(struct who *w, pid_t pid);
 void who_exit(struct who *w, pid_t pid);
-/* who_lost - events of the connector were lost. */
+/* who_lost - events of the connector were lost, or it is gone. */
 void who_lost(struct who *w);
 
 /*
@@ -75,6 +75,12 @@ void who_pid(struct who *w, pid_t pid, bool gone, struct actor *out);
  */
 void who_flow(
     struct who *w, const struct tuple *t, struct actor *out, bool *outgoing);
+/*
+ * who_login - true, and who it is, if the flow is the SSH connection of a login
+ * session. Asks memory alone; a flow is older than the session it carries, so
+ * ask again at its end.
+ */
+bool who_login(struct who *w, const struct tuple *t, struct actor *out);
 
 /* Counts for the heartbeat: by grade, and sessions open now. */
 struct who_counters {

@@ -4,7 +4,9 @@
  *
  *   session optional pam_chaperone.so [dir=/run/chaperone/sessions]
  *
- * in /etc/pam.d/sshd, behind pam_loginuid.so (which sets what we write down).
+ * in /etc/pam.d/sshd, right behind pam_loginuid.so (which sets what we write
+ * down), and before pam_env.so: with user_readenv=1 that lets people put words of
+ * their own into the environment that sshd speaks to us by.
  *
  * Owns: one file below dir for each session, PID-START.open, renamed to
  * PID-START.closed at the end; the agent removes it.
@@ -14,15 +16,16 @@
  * The file: "chaperone-session 1", then lines "key value": account, rhost, tty,
  * service, loginuid, session (the kernel's number), pid and start (of the
  * process that opened the session, which all others of it descend from),
- * boot_us, wall_us, and "auth METHOD [TYPE KEY]" for each line of
- * SSH_AUTH_INFO_0, which sshd puts into the PAM environment
- * (OpenSSH, auth-pam.c; sshd_config(5), ExposeAuthInfo). Control characters
- * become "?".
+ * boot_us, wall_us, "connection CLIENT PORT SERVER PORT" of SSH_CONNECTION, and
+ * "auth METHOD [TYPE KEY]" for each line of SSH_AUTH_INFO_0, both of which sshd
+ * puts into the PAM environment (OpenSSH, auth-pam.c; sshd_config(5),
+ * ExposeAuthInfo). Control characters become "?".
  *
  * Stands alone: it is loaded into sshd, so it has no library but libpam.
  */
 #define PAM_SM_SESSION
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -44,6 +47,7 @@
 #define VALUE_MAX 255
 #define AUTH_LINES_MAX 8
 #define NAME_KEPT "chaperone_session"
+#define NAME_SIZE 64
 
 struct text {
 	char data[TEXT_MAX];
@@ -154,26 +158,47 @@ put_auth(struct text *t, const char *info)
 	}
 }
 
-/* The client's address; sshd's own word before a name that DNS gave. */
-static void
+static bool
+is_address(const char *text)
+{
+	struct in6_addr a;
+
+	return inet_pton(AF_INET, text, &a) == 1 ||
+	       inet_pton(AF_INET6, text, &a) == 1;
+}
+
+/*
+ * The client's address. PAM_RHOST is sshd's alone, but with UseDNS a name; an
+ * environment that contradicts it was changed by somebody, and false is
+ * returned: what else stands there is not to be believed.
+ */
+static bool
 put_address(struct text *t, pam_handle_t *pamh)
 {
+	const char *rhost = item(pamh, PAM_RHOST);
 	const char *c = pam_getenv(pamh, "SSH_CONNECTION");
+	size_t n = c == NULL ? 0 : strcspn(c, " ");
+	bool known = rhost != NULL && is_address(rhost);
 
-	if (c != NULL && *c != '\0')
-		put_value(t, "rhost", c, strcspn(c, " "));
-	else
-		put_value(t, "rhost", item(pamh, PAM_RHOST), VALUE_MAX);
+	if (n == 0 ||
+	    (known && (strlen(rhost) != n || memcmp(rhost, c, n) != 0))) {
+		put_value(t, "rhost", rhost, VALUE_MAX);
+		return n == 0;
+	}
+	put_value(t, "rhost", c, n);
+	put_value(t, "connection", c, VALUE_MAX);
+	return true;
 }
 
 static void
 describe(struct text *t, pam_handle_t *pamh, uint64_t start)
 {
 	char number[32];
+	bool believed;
 
 	put(t, "chaperone-session 1\n");
 	put_value(t, "account", item(pamh, PAM_USER), 63);
-	put_address(t, pamh);
+	believed = put_address(t, pamh);
 	put_value(t, "tty", item(pamh, PAM_TTY), 31);
 	put_value(t, "service", item(pamh, PAM_SERVICE), 31);
 	if (read_small("/proc/self/loginuid", number, sizeof number))
@@ -185,7 +210,10 @@ describe(struct text *t, pam_handle_t *pamh, uint64_t start)
 	    "\n",
 	    (int)getpid(), start, micros(CLOCK_BOOTTIME),
 	    micros(CLOCK_REALTIME));
-	put_auth(t, pam_getenv(pamh, "SSH_AUTH_INFO_0"));
+	if (believed)
+		put_auth(t, pam_getenv(pamh, "SSH_AUTH_INFO_0"));
+	else
+		put(t, "auth changed-environment\n");
 }
 
 /* Only root may be able to say who logged in. */
@@ -218,7 +246,7 @@ open_dir(const char *dir)
 static bool
 write_file(int dir, const char *name, const struct text *t)
 {
-	char new[80];
+	char new[3 * NAME_SIZE];
 	bool good;
 	int fd;
 
@@ -252,33 +280,52 @@ drop(pam_handle_t *pamh, void *data, int status)
 	free(data);
 }
 
+/* "PID-START", the same for both ends of a session. */
+static void
+name_session(char *out, size_t size)
+{
+	(void)snprintf(out, size, "%d-%" PRIu64, (int)getpid(), start_ticks());
+}
+
+/* Writes the file of a session; NULL, or what went wrong. */
+static const char *
+tell(pam_handle_t *pamh, struct text *t, const char *dir_name, const char *name)
+{
+	const char *error = NULL;
+	char file[2 * NAME_SIZE];
+	int dir;
+
+	(void)snprintf(file, sizeof file, "%s.open", name);
+	describe(t, pamh, start_ticks());
+	if (t->full)
+		return "there is too much to say";
+	dir = open_dir(dir_name);
+	if (dir < 0)
+		return strerror(errno);
+	if (!write_file(dir, file, t))
+		error = strerror(errno);
+	close(dir);
+	return error;
+}
+
 int
 pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-	uint64_t start = start_ticks();
 	struct text *t = calloc(1, sizeof *t);
-	char name[64], *kept;
-	int dir = -1;
+	char *kept = calloc(1, NAME_SIZE);
+	const char *error = "out of memory";
 
 	(void)flags;
-	if (t == NULL)
-		return PAM_IGNORE;
-	(void)snprintf(name, sizeof name, "%d-%" PRIu64, (int)getpid(), start);
-	kept = strdup(name);
-	(void)snprintf(name, sizeof name, "%s.open", kept == NULL ? "" : kept);
-	describe(t, pamh, start);
-	if (kept != NULL && !t->full)
-		dir = open_dir(dir_of(argc, argv));
-	if (dir < 0 || !write_file(dir, name, t)) {
-		pam_syslog(pamh, LOG_WARNING,
-		    "the agent is not told of this session: %s",
-		    strerror(errno));
-		free(kept);
-	} else if (pam_set_data(pamh, NAME_KEPT, kept, drop) != PAM_SUCCESS) {
-		free(kept);
+	if (t != NULL && kept != NULL) {
+		name_session(kept, NAME_SIZE);
+		error = tell(pamh, t, dir_of(argc, argv), kept);
 	}
-	if (dir >= 0)
-		close(dir);
+	if (error != NULL)
+		pam_syslog(pamh, LOG_WARNING,
+		    "the agent is not told of this session: %s", error);
+	if (error != NULL ||
+	    pam_set_data(pamh, NAME_KEPT, kept, drop) != PAM_SUCCESS)
+		free(kept);
 	free(t);
 	return PAM_IGNORE;
 }
@@ -287,12 +334,16 @@ int
 pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
 	const void *kept = NULL;
-	char from[80], to[80];
+	char own[NAME_SIZE], from[2 * NAME_SIZE], to[2 * NAME_SIZE];
 	int dir;
 
 	(void)flags;
-	if (pam_get_data(pamh, NAME_KEPT, &kept) != PAM_SUCCESS || kept == NULL)
-		return PAM_IGNORE;
+	/* Nothing is kept if another handle opened it in this process. */
+	if (pam_get_data(pamh, NAME_KEPT, &kept) != PAM_SUCCESS ||
+	    kept == NULL) {
+		name_session(own, sizeof own);
+		kept = own;
+	}
 	dir = open_dir(dir_of(argc, argv));
 	if (dir < 0)
 		return PAM_IGNORE;

@@ -31,6 +31,7 @@ static bool refuse;
 static char out[64][128];
 static size_t nout;
 static int learned;
+static char last_ino[32]; /* where it is text */
 
 int
 hub_submit(struct hub *h UNUSED, uint64_t job, int fd, uint64_t max,
@@ -79,6 +80,8 @@ names_put(struct names *n UNUSED, struct draft *d, const struct raw_name *raws,
 		detail = text(d, "detector");
 	else if (str_eq(d->type, "skipped"))
 		detail = text(d, "reason");
+	assert_int_equal(
+	    str_copy(last_ino, sizeof last_ino, text(d, "ino")), 0);
 	(void)snprintf(out[nout++], sizeof out[0], "%s %s %s%s%d", d->type,
 	    text(d, "op"), detail, detail[0] != '\0' ? " " : "",
 	    (int)number(d, "count"));
@@ -264,6 +267,19 @@ test_daemon_is_counted(void **state)
 	assert_int_equal(access_counters(a)->others, 2);
 }
 
+/* An inode has 64 bits, a number of an entry 53. */
+static void
+test_large_inode(void **state)
+{
+	struct accesses *a = *state;
+
+	event(a, FILE_READ, (UINT64_C(1) << 53) - 1, 1, &PERSON);
+	assert_string_equal(last_ino, "-");
+	event(a, FILE_READ, UINT64_MAX, 1, &PERSON);
+	assert_string_equal(last_ino, "18446744073709551615");
+	assert_int_equal(nout, 2);
+}
+
 static void
 test_queue_full_is_told(void **state)
 {
@@ -307,6 +323,7 @@ main(void)
 		test_repeats_are_counted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_daemon_is_counted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_large_inode, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_queue_full_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

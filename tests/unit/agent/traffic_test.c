@@ -45,6 +45,18 @@ names_put(struct names *n UNUSED, struct draft *d, const struct raw_name *raws,
 	out[nout++] = *d;
 }
 
+static struct actor login; /* what who_login answers, if it has a session */
+
+bool
+who_login(
+    struct who *w UNUSED, const struct tuple *t UNUSED, struct actor *result)
+{
+	if (login.session[0] == '\0')
+		return false;
+	*result = login;
+	return true;
+}
+
 static const char *
 text(const struct draft *d, const char *name)
 {
@@ -99,6 +111,7 @@ setup(void **state)
 	asked = 0;
 	owner = PERSON;
 	owner_out = true;
+	login = (struct actor){0};
 	assert_int_equal(traffic_new(NULL, NULL, &t), 0);
 	*state = t;
 	return 0;
@@ -228,6 +241,24 @@ test_daemon_is_counted(void **state)
 	assert_int_equal(traffic_counters(t)->others, 1);
 }
 
+/* sshd's own connection is nobody's until somebody has logged in by it. */
+static void
+test_login_connection(void **state)
+{
+	struct traffics *t = *state;
+
+	owner = DAEMON;
+	owner_out = false;
+	open_flow(t, 1);
+	login = PERSON;
+	traffic_examined(t, 1, 0, 0);
+	close_flow(t, 1, 800, 120);
+	assert_int_equal(nout, 1);
+	assert_string_equal(text(&out[0], "person"), "alice");
+	assert_string_equal(text(&out[0], "direction"), "in");
+	assert_int_equal(number(&out[0], "bytes_out"), 120);
+}
+
 static void
 test_owner_found_later(void **state)
 {
@@ -306,6 +337,8 @@ main(void)
 		test_incoming_is_turned, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_daemon_is_counted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_login_connection, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_owner_found_later, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
