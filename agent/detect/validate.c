@@ -455,13 +455,13 @@ not_file_name(const uint8_t *v, size_t n)
 	    ".patch", ".tar", ".gz", ".so", ".dll", ".exe", ".xml", ".yml",
 	    ".yaml", ".txt", ".log", ".pdf", ".zip", ".min"};
 
-	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
-		size_t k = strlen(endings[i]);
+	const uint8_t *dot = memrchr(v, '.', n);
+	size_t len = dot != NULL ? (size_t)(v + n - dot) : 0;
 
-		if (n > k &&
-		    strncasecmp((const char *)v + n - k, endings[i], k) == 0)
+	for (size_t i = 0; len > 0 && len < n && i < ARRAY_LEN(endings); i++)
+		if (strlen(endings[i]) == len &&
+		    strncasecmp((const char *)dot, endings[i], len) == 0)
 			return false;
-	}
 	return true;
 }
 
