@@ -361,7 +361,8 @@ stream_get(struct replay *r, uint64_t flow)
 	s->id = r->before + (flow - r->first_flow) + 1;
 	buf_init(&s->lines, LINES_ENOUGH + LINE_BYTES);
 	*at = s;
-	r->streams++;
+	if (s->id > r->streams)
+		r->streams = s->id;
 	return s;
 }
 
