@@ -410,8 +410,10 @@ static int
 set_name(X509_NAME *n, const char *text)
 {
 	/* RFC 5280: a common name has 64 characters at most. */
-	size_t len = strnlen(text, 64);
+	size_t len;
 
+	must(text != NULL);
+	len = strnlen(text, 64);
 	return X509_NAME_add_entry_by_NID(n, NID_commonName, MBSTRING_UTF8,
 		   (const unsigned char *)text, (int)len, -1, 0) == 1
 		   ? 0
@@ -442,8 +444,8 @@ struct profile {
 };
 
 static int
-fill(X509 *x, X509 *issuer, const struct profile *p,
-    const struct pki_span *when)
+fill(
+    X509 *x, X509 *issuer, const struct profile *p, const struct pki_span *when)
 {
 	int r;
 

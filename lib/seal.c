@@ -373,6 +373,7 @@ seal_password_ok(const char *stored, const char *password)
 	unsigned n, r, p;
 	int end = 0;
 
+	/* Nine digits always fit. NOLINTNEXTLINE(cert-err34-c) */
 	if (sscanf(stored, "scrypt$%9u$%9u$%9u$%32[0-9a-f]$%64[0-9a-f]%n", &n,
 		&r, &p, salt_hex, hash_hex, &end) != 5 ||
 	    stored[end] != '\0' ||

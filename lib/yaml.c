@@ -113,6 +113,7 @@ open_node(struct build *b, const yaml_mark_t *m, enum yaml_kind kind)
 	struct yaml *y;
 	int r;
 
+	must(top == NULL || top->node != NULL);
 	if (b->depth == YAML_DEPTH_MAX)
 		return fail_at(b, m, "nested too deeply");
 	if (top != NULL && top->node->kind == YAML_MAP && top->key == NULL)
@@ -154,6 +155,7 @@ take_scalar(struct build *b, const yaml_event_t *e)
 	struct yaml *y;
 	int r;
 
+	must(top == NULL || top->node != NULL);
 	if (e->data.scalar.anchor != NULL)
 		return fail_at(b, &e->start_mark, "anchors are not supported");
 	if (e->data.scalar.tag != NULL)

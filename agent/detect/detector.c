@@ -763,7 +763,7 @@ level_one(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "confidence", "all", "any_of", "none", NULL};
 	struct level *l;
 	const struct yaml *name;
-	unsigned at;
+	unsigned at = 0;
 	int r;
 
 	if ((r = yaml_keys(y, "a level", keys, why)) != 0 ||
@@ -980,7 +980,7 @@ sample_one(const struct yaml *y, struct sample *s, struct diag *why)
 	static const char *const expects[] = {
 	    "none", "low", "medium", "high", NULL};
 	const struct yaml *expect;
-	unsigned at;
+	unsigned at = 0;
 	int r;
 
 	s->at = y;

@@ -391,6 +391,7 @@ push(struct extract *x, const struct layer_ops *ops, void *object)
 		/* A wrapper gives the container within it its own name. */
 		l->base = below->ops->wrapper ? below->base : strlen(x->name);
 		l->below_start = stream_used(&below->out);
+		must(ops->open != NULL);
 		r = ops->open(&below->out, &l->state);
 	}
 	if (r == 0)

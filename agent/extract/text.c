@@ -108,6 +108,7 @@ map_push(struct text *t, uint8_t text_per, uint8_t raw_per)
 		t->runs = more;
 		t->cap = cap;
 	}
+	must(t->runs != NULL);
 	t->runs[t->nruns++] = (struct run){.text = t->text_end,
 	    .raw = t->raw_end,
 	    .text_per = text_per,
