@@ -1007,7 +1007,8 @@ main(int argc, char **argv)
 		return r == -EBADMSG ? 3 : 1;
 	}
 	proc_ready(&i->proc, ruleset_digest(i->rules));
-	if (proc_wait_peer(&i->proc, ROLE_WATCH, 0))
+	/* Who asks may be replaced; only the supervisor ends this process. */
+	while (proc_wait_peer(&i->proc, ROLE_WATCH, 0))
 		serve(i);
 	lose_capture(i);
 	extract_free(i->extract);

@@ -294,7 +294,9 @@ supply(void)
 	if (r == 0) {
 		self.wanted = false;
 	} else if (r == -ERANGE) {
-		self.wanted = false;
+		/* What comes next goes there all the same: the collector has
+		 * to see that this log is another one. */
+		self.want = record_size(self.record);
 		log_error("the collector wants entry %" PRIu64
 			  " of a log that has %" PRIu64
 			  ": was this host set back to an earlier state?",

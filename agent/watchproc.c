@@ -27,6 +27,7 @@
 #include "agent/traffic.h"
 #include "agent/who/who.h"
 #include "lib/clock.h"
+#include "lib/draft.h"
 #include "lib/entry.h"
 #include "lib/jail.h"
 #include "lib/log.h"
@@ -329,6 +330,7 @@ read_processes(struct watch *w)
 			    "the process connector failed", 0, 0);
 			processes_close(w->processes);
 			w->processes = NULL;
+			who_lost(w->who);
 			return;
 		}
 		switch (e.op) {
@@ -411,6 +413,9 @@ take_counters(struct watch *w, const struct ipc_in *in)
 	for (uint32_t i = 0; i < n; i++) {
 		cur_str(&c, got[i].name, sizeof got[i].name);
 		got[i].total = cur_u64(&c);
+		/* One bad name would cost the whole heartbeat. */
+		if (!draft_name_ok(got[i].name))
+			return -EBADMSG;
 	}
 	if (cur_end(&c) != 0)
 		return -EBADMSG;

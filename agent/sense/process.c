@@ -57,31 +57,41 @@ send_order(int fd, uint32_t op)
 		   : -errno;
 }
 
-/* The next event in the block that was read; NULL when it is used up. */
-static const struct proc_event *
-next_event(struct processes *p)
+/*
+ * The next event in the block that was read; false when it is used up. Copied:
+ * in the message it does not lie on a boundary of eight.
+ */
+static bool
+next_event(struct processes *p, struct proc_event *out)
 {
-	while (p->len - p->at >= sizeof(struct nlmsghdr)) {
-		const struct nlmsghdr *h = (const void *)(p->block + p->at);
-		const struct cn_msg *m;
+	const size_t head = NLMSG_LENGTH(sizeof(struct cn_msg));
 
-		if (h->nlmsg_len < sizeof *h || h->nlmsg_len > p->len - p->at)
+	while (p->len - p->at >= sizeof(struct nlmsghdr)) {
+		const char *at = p->block + p->at;
+		struct nlmsghdr h;
+		struct cn_msg m;
+		size_t n;
+
+		memcpy(&h, at, sizeof h);
+		if (h.nlmsg_len < sizeof h || h.nlmsg_len > p->len - p->at)
 			break;
-		p->at += NLMSG_ALIGN(h->nlmsg_len);
+		p->at += NLMSG_ALIGN(h.nlmsg_len);
 		if (p->at > p->len)
 			p->at = p->len;
-		if (h->nlmsg_type != NLMSG_DONE ||
-		    h->nlmsg_len <
-			NLMSG_LENGTH(sizeof *m +
-				     offsetof(struct proc_event, event_data) +
-				     8))
+		if (h.nlmsg_type != NLMSG_DONE || h.nlmsg_len < head)
 			continue;
-		m = NLMSG_DATA(h);
-		if (m->id.idx == CN_IDX_PROC && m->id.val == CN_VAL_PROC)
-			return (const void *)m->data;
+		memcpy(&m, at + NLMSG_HDRLEN, sizeof m);
+		if (m.id.idx != CN_IDX_PROC || m.id.val != CN_VAL_PROC)
+			continue;
+		n = h.nlmsg_len - head;
+		if (n < offsetof(struct proc_event, event_data) + 8)
+			continue;
+		*out = (struct proc_event){0};
+		memcpy(out, at + head, n < sizeof *out ? n : sizeof *out);
+		return true;
 	}
 	p->len = p->at = 0;
-	return NULL;
+	return false;
 }
 
 /* 1 for a block, 0 when none is there, -ENOBUFS, -errno. */
@@ -107,15 +117,15 @@ wait_ack(struct processes *p)
 {
 	for (int i = 0; i < MESSAGES_EACH_READ; i++) {
 		struct pollfd f = {.fd = p->fd, .events = POLLIN};
-		const struct proc_event *e;
+		struct proc_event e;
 
 		if (poll(&f, 1, ACK_MS) <= 0)
 			return -ENOTSUP;
 		if (read_block(p) < 0)
 			return -ENOTSUP;
-		while ((e = next_event(p)) != NULL)
-			if (e->what == PROC_EVENT_NONE)
-				return -(int)e->event_data.ack.err;
+		while (next_event(p, &e))
+			if (e.what == PROC_EVENT_NONE)
+				return -(int)e.event_data.ack.err;
 	}
 	return -ENOTSUP;
 }
@@ -283,11 +293,11 @@ int
 processes_read(struct processes *p, struct process_event *e)
 {
 	for (int i = 0; i < MESSAGES_EACH_READ; i++) {
-		const struct proc_event *k;
+		struct proc_event k;
 		int r;
 
-		while ((k = next_event(p)) != NULL)
-			if (convert(k, e))
+		while (next_event(p, &k))
+			if (convert(&k, e))
 				return 1;
 		r = read_block(p);
 		if (r == -ENOBUFS) {

@@ -95,7 +95,7 @@ ask(struct socket_finder *f, const struct tuple *t, bool outgoing)
 		struct pollfd p = {.fd = f->fd, .events = POLLIN};
 		_Alignas(struct nlmsghdr) char answer[8192];
 		const struct nlmsghdr *h = (const void *)answer;
-		const struct inet_diag_msg *m;
+		struct inet_diag_msg m;
 		ssize_t n;
 
 		if (poll(&p, 1, WAIT_MS) <= 0)
@@ -106,10 +106,10 @@ ask(struct socket_finder *f, const struct tuple *t, bool outgoing)
 		if (h->nlmsg_seq != f->number)
 			continue; /* late, to an earlier question */
 		if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-		    h->nlmsg_len < NLMSG_LENGTH(sizeof *m))
+		    h->nlmsg_len < NLMSG_LENGTH(sizeof m))
 			return 0;
-		m = NLMSG_DATA(h);
-		return m->idiag_state == TCP_LISTEN ? 0 : m->idiag_inode;
+		memcpy(&m, answer + NLMSG_HDRLEN, sizeof m);
+		return m.idiag_state == TCP_LISTEN ? 0 : m.idiag_inode;
 	}
 	return 0;
 }
