@@ -7,7 +7,7 @@
  * Never: trusts a pid alone: a process is a pid and a start time. When one ends
  * its children take over its session, so that a daemonised program still has
  * its line; and a pid that comes again too soon makes late events of it
- * doubtful (process.crowded).
+ * doubtful (process.doubt_us).
  *
  * Every walk up a line is bounded by DEPTH_MAX; every walk over the table by
  * LINEAGE_MAX.
@@ -338,7 +338,8 @@ take_late(struct lineage *l, pid_t pid, int depth)
 	if (depth > DEPTH_MAX || !read_stat(l, pid, &parent, &start))
 		return NULL;
 	if (p != NULL && !p->ended && p->start_ticks == start) {
-		p->crowded = false; /* whoever had the number, this lives */
+		if (p->doubt_us == UINT64_MAX)
+			p->doubt_us = 0; /* not lost: it lives */
 		return p;
 	}
 	if (p != NULL && !p->ended && p->start_ticks == 0) {
@@ -432,7 +433,7 @@ lineage_fork(struct lineage *l, pid_t parent, pid_t child)
 	p = add(l, child);
 	if (p == NULL)
 		return;
-	p->crowded = crowded;
+	p->doubt_us = crowded ? clock_boot_us() + CROWDED_US : 0;
 	/* A parent that is not known leaves the line open. */
 	adopt(up, p);
 	if (up != NULL) {
@@ -478,6 +479,12 @@ lineage_tick(struct lineage *l)
 
 	while (l->oldest != NULL && now - l->oldest->ended_us > KEEP_US)
 		forget(l, l->oldest);
+}
+
+bool
+lineage_doubtful(const struct process *p)
+{
+	return clock_boot_us() < p->doubt_us;
 }
 
 /* The one that had the number before @p. */
@@ -602,7 +609,7 @@ lineage_lost(struct lineage *l)
 	l->fed = false;
 	for (size_t i = 0; i < SLOTS; i++) {
 		for (struct process *p = l->slots[i]; p != NULL; p = p->chain) {
-			p->crowded = true;
+			p->doubt_us = UINT64_MAX;
 			if (!p->ended && p->start_ticks == 0)
 				end(l, p);
 		}

@@ -31,7 +31,8 @@ struct process {
 	bool looked; /* since its program began; else what follows is that of
 			its parent */
 	bool ended;
-	bool crowded; /* the pid was used by another shortly before */
+	uint64_t doubt_us; /* until then an event of one that has ended may be
+			      of another with this number; UINT64_MAX */
 	uint64_t ended_us;
 	uint32_t loginuid, audit_ses, uid; /* ACTOR_UNSET */
 	char exe[LINEAGE_EXE_MAX];
@@ -63,6 +64,9 @@ void lineage_tick(struct lineage *l);
  * remembered is compared with /proc and taken anew where it differs.
  */
 struct process *lineage_get(struct lineage *l, pid_t pid, bool gone);
+/* lineage_doubtful - an event of one that has ended under this number may be
+ * of another. */
+bool lineage_doubtful(const struct process *p);
 /* lineage_look - reads its credentials and program from /proc now. */
 void lineage_look(const struct lineage *l, struct process *p);
 /* lineage_session - the session at the head of a process's line, or NULL. */

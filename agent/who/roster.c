@@ -31,7 +31,9 @@
 
 #include "lib/own.h"
 
+#define PROVIDERS_MAX 1000
 #define PEOPLE_MAX 20000
+#define LINKS_EACH_MAX 1000 /* accounts, or keys, of one person */
 #define LINKS_MAX 100000 /* accounts, or keys, of all people */
 #define ID_MAX 63
 #define DAY_US INT64_C(86400000000)
@@ -123,7 +125,7 @@ read_time(const struct yaml *y, bool end, int64_t *out, struct diag *why)
 	if (clock_parse(text, out) != 0)
 		return yaml_fail(
 		    y, why, "\"%s\" is no date such as 2026-12-31", text);
-	if (end && strchr(text, 'T') == NULL)
+	if (end && strlen(text) == strlen("2026-12-31"))
 		*out += DAY_US;
 	return 0;
 }
@@ -176,6 +178,8 @@ static int
 read_links(const struct yaml *list, struct links *l, bool keys, size_t person,
     struct diag *why)
 {
+	size_t first = l->n;
+
 	if (list == NULL)
 		return 0;
 	if (list->kind != YAML_LIST)
@@ -194,6 +198,12 @@ read_links(const struct yaml *list, struct links *l, bool keys, size_t person,
 			return yaml_fail(y, why,
 			    "is no fingerprint as ssh-keygen -lf prints it: "
 			    "SHA256: and 43 characters");
+		if (l->n - first == LINKS_EACH_MAX)
+			return yaml_fail(y, why, "more than %d of one person",
+			    LINKS_EACH_MAX);
+		for (size_t i = first; i < l->n; i++)
+			if (str_eq(l->v[i].text, text))
+				return yaml_fail(y, why, "stands twice");
 		r = add_link(l, y, text, person, why);
 		if (r != 0)
 			return r;
@@ -264,6 +274,8 @@ read_people(struct roster *r, const struct yaml *list, const char *provider,
 static int
 read_providers(struct roster *r, const struct yaml *list, struct diag *why)
 {
+	size_t n = 0;
+
 	if (list == NULL)
 		return 0;
 	if (list->kind != YAML_LIST)
@@ -273,6 +285,9 @@ read_providers(struct roster *r, const struct yaml *list, struct diag *why)
 		char id[ID_MAX + 1] = "";
 		int e = yaml_keys(y, "a provider", PROVIDER_KEYS, why);
 
+		if (++n > PROVIDERS_MAX)
+			return yaml_fail(
+			    y, why, "more than %d providers", PROVIDERS_MAX);
 		if (e != 0 || (e = read_id(y, id, why)) != 0)
 			return e;
 		if (str_eq(id, "staff"))

@@ -265,7 +265,8 @@ session_parse(
 	};
 	const char *p = data, *end = p + len;
 
-	if (len < sizeof HEAD - 1 || memcmp(p, HEAD, sizeof HEAD - 1) != 0)
+	if (len < sizeof HEAD - 1 || memcmp(p, HEAD, sizeof HEAD - 1) != 0 ||
+	    memchr(p, '\0', len) != NULL)
 		return diag_set(why, -EBADMSG, "is no session of version 1");
 	p += sizeof HEAD - 1;
 	for (int i = 0; i < LINES_MAX && p < end; i++) {
@@ -387,7 +388,8 @@ session_log_line(const char *line, size_t len, struct session *out)
 	const char *p = line, *end = line + len;
 	char skip[32];
 
-	if (len == 0 || !take_head(&p, end, &s.logged_us) ||
+	if (len == 0 || memchr(line, '\0', len) != NULL ||
+	    !take_head(&p, end, &s.logged_us) ||
 	    !take_tag(&p, end, &s.leader) || !is_word(&p, end, "Accepted") ||
 	    !copy_word(&p, end, s.method, sizeof s.method) ||
 	    !is_word(&p, end, "for") ||

@@ -387,7 +387,7 @@ who_pid(struct who *w, pid_t pid, bool gone, struct actor *out)
 			  "is not shown");
 	else if (p == NULL)
 		lost(out, "the process had ended before it was looked at");
-	else if (gone && p->crowded)
+	else if (gone && lineage_doubtful(p))
 		lost(out, "the process had ended, and its number was used by "
 			  "another shortly before or after");
 	else
