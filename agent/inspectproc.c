@@ -874,6 +874,7 @@ read_hub(struct inspect *i)
 static void
 read_capture(struct inspect *i)
 {
+	must(i->capture != NULL);
 	for (int n = 0; n < BURST && i->capture->fd >= 0; n++) {
 		int r = ipc_recv(i->capture->fd, &i->in);
 

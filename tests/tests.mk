@@ -89,17 +89,23 @@ bench: deps-test
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
-##? tidy: clang-tidy over every C file
+##? tidy: clang-tidy over every C file; T=PATTERN chooses
 .PHONY: tidy
 tidy: compile_commands.json
-	git ls-files '*.c' | grep -v '^packaging/pam/' | \
-	    xargs clang-tidy --quiet -p . --warnings-as-errors='*'
+	@git ls-files '*.c' | grep $(if $(T),'$(T)',-v '^packaging/pam/') | \
+	    xargs -P$(shell nproc) -n 8 \
+	    clang-tidy --quiet -p . --warnings-as-errors='*'
 
 ##? analyze: the compiler's own analyzer (gcc -fanalyzer), in its own directory
+# gcc 12 does not follow OWN()'s clean-up, nor what a function of another file
+# returns (diag_set: its argument), so leaks and unset values are left to SAN=1
+# and to clang's analyzer within tidy.
+ANALYZER := -fanalyzer -Wno-analyzer-malloc-leak \
+	-Wno-analyzer-use-of-uninitialized-value -Wno-analyzer-null-dereference
 .PHONY: analyze
 analyze:
-	@$(MAKE) $(JOBS) --no-print-directory B=$(B)-analyze CC=gcc \
-	    CFLAGS='-O1 -g -fanalyzer' all
+	@$(MAKE) -k $(JOBS) --no-print-directory B=$(B)-analyze CC=gcc \
+	    CFLAGS='-O1 -g $(ANALYZER)' objects
 
 ##? compile_commands.json: for editors and tidy
 .PHONY: compile_commands.json
