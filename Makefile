@@ -86,6 +86,7 @@ ROOMS := agent/sense agent/who agent/extract agent/detect agent/record \
 
 # Libraries that a room's own tests need.
 agent/sense_LIBS   := libpcap
+agent/who_LIBS     := -lpam
 agent/extract_LIBS := -lmagic zlib libarchive
 agent/detect_LIBS  := libpcre2-8 libhs
 agent/ship_LIBS    := libcurl libzstd libmicrohttpd gnutls

@@ -11,7 +11,8 @@
  * Owns: one file below dir for each session, PID-START.open, renamed to
  * PID-START.closed at the end; the agent removes it.
  * Never: keeps anybody from logging in: whatever fails, it answers
- * PAM_IGNORE. Never reads a secret: sshd gives it the public key.
+ * PAM_SUCCESS, since a stack of PAM_IGNORE alone denies. Never reads a secret:
+ * sshd gives it the public key.
  *
  * The file: "chaperone-session 1", then lines "key value": account, rhost, tty,
  * service, loginuid, session (the kernel's number), pid and start (of the
@@ -327,7 +328,7 @@ pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 	    pam_set_data(pamh, NAME_KEPT, kept, drop) != PAM_SUCCESS)
 		free(kept);
 	free(t);
-	return PAM_IGNORE;
+	return PAM_SUCCESS;
 }
 
 int
@@ -346,10 +347,10 @@ pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 	}
 	dir = open_dir(dir_of(argc, argv));
 	if (dir < 0)
-		return PAM_IGNORE;
+		return PAM_SUCCESS;
 	(void)snprintf(from, sizeof from, "%s.open", (const char *)kept);
 	(void)snprintf(to, sizeof to, "%s.closed", (const char *)kept);
 	(void)renameat(dir, from, dir, to);
 	close(dir);
-	return PAM_IGNORE;
+	return PAM_SUCCESS;
 }
