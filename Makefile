@@ -203,7 +203,7 @@ $(B)/unit/$(1): $(B)/tests/unit/$(1).o \
     $(addsuffix .a,$(addprefix $(B)/,$(call test_room,$(1)))) $(B)/lib.a
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)$$(CC) $$(HARD) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ \
-	    -lcmocka $$(call libs,$(foreach r,$(call test_room,$(1)),$($(r)_LIBS)) $(LIB_LIBS))
+	    -lcmocka $$(call libs,libsodium $(foreach r,$(call test_room,$(1)),$($(r)_LIBS)) $(LIB_LIBS))
 endef
 $(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
 

@@ -19,9 +19,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 
 #include "lib/rng.h"
 #include "lib/str.h"
@@ -34,6 +32,7 @@
 #define SCRYPT_R 8
 #define SCRYPT_P 1
 #define SCRYPT_SALT 16
+#define HMAC_BLOCK 64 /* of SHA-256, FIPS 180-4 */
 
 struct seal_hash {
 	EVP_MD_CTX *ctx;
@@ -85,23 +84,74 @@ seal_hash_end(struct seal_hash *h, uint8_t out[SEAL_HASH])
 	must(EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) == 1);
 }
 
+/*
+ * The one-shot functions of OpenSSL 3 look the algorithm up at every call,
+ * which costs seven times the digest of a short text; so the algorithm and a
+ * context are kept for the life of the thread. Neither holds anything secret
+ * between calls.
+ */
+static EVP_MD_CTX *
+fresh_context(void)
+{
+	static _Thread_local EVP_MD_CTX *ctx;
+	static _Thread_local EVP_MD *md;
+
+	if (ctx == NULL) {
+		md = EVP_MD_fetch(NULL, "SHA256", NULL);
+		ctx = EVP_MD_CTX_new();
+	}
+	must(md != NULL && ctx != NULL);
+	must(EVP_DigestInit_ex(ctx, md, NULL) == 1);
+	return ctx;
+}
+
+static void
+finish(EVP_MD_CTX *ctx, uint8_t out[SEAL_HASH])
+{
+	unsigned n = SEAL_HASH;
+
+	must(EVP_DigestFinal_ex(ctx, out, &n) == 1 && n == SEAL_HASH);
+}
+
 void
 seal_sha256(const void *data, size_t len, uint8_t out[SEAL_HASH])
 {
-	must(SHA256(len > 0 ? data : (const void *)"", len, out) != NULL);
+	EVP_MD_CTX *ctx = fresh_context();
+
+	must(EVP_DigestUpdate(ctx, len > 0 ? data : "", len) == 1);
+	finish(ctx, out);
+}
+
+/* One of the two digests of RFC 2104 section 2. */
+static void
+hmac_half(const uint8_t key[HMAC_BLOCK], uint8_t pad, const void *data,
+    size_t len, uint8_t out[SEAL_HASH])
+{
+	EVP_MD_CTX *ctx = fresh_context();
+	uint8_t block[HMAC_BLOCK];
+
+	for (size_t i = 0; i < HMAC_BLOCK; i++)
+		block[i] = key[i] ^ pad;
+	must(EVP_DigestUpdate(ctx, block, sizeof block) == 1);
+	must(EVP_DigestUpdate(ctx, len > 0 ? data : "", len) == 1);
+	finish(ctx, out);
+	explicit_bzero(block, sizeof block);
 }
 
 void
 seal_hmac(const void *key, size_t key_len, const void *data, size_t len,
     uint8_t out[SEAL_HASH])
 {
-	unsigned n = SEAL_HASH;
+	uint8_t block[HMAC_BLOCK] = {0}, inner[SEAL_HASH];
 
-	must(key_len <= INT32_MAX);
-	must(HMAC(EVP_sha256(), key_len > 0 ? key : (const void *)"",
-		 (int)key_len, len > 0 ? data : (const void *)"", len, out,
-		 &n) != NULL &&
-	     n == SEAL_HASH);
+	if (key_len > HMAC_BLOCK)
+		seal_sha256(key, key_len, block);
+	else if (key_len > 0)
+		memcpy(block, key, key_len);
+	hmac_half(block, 0x36, data, len, inner);
+	hmac_half(block, 0x5c, inner, sizeof inner, out);
+	explicit_bzero(block, sizeof block);
+	explicit_bzero(inner, sizeof inner);
 }
 
 bool
