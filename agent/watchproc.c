@@ -691,7 +691,8 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 	const struct who_config who = {.roster = w->config.roster,
 	    .sessions_dir = w->config.sessions,
 	    .sshd_log = w->config.sshd_log,
-	    .proc = "/proc"};
+	    .proc = "/proc",
+	    .agent = getppid()};
 	const struct hub_calls calls = {.ctx = w,
 	    .done = on_done,
 	    .transfer = on_transfer,

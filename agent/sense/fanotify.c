@@ -3,6 +3,10 @@
  * fanotify - file access as the kernel tells it: events with descriptors.
  *
  * Owns: the fanotify group, its marks, and the filter by path.
+ * Never: trusts the path that somebody reached an object by: what lies below a
+ * watched directory is decided by its place in the file system (mounts.h), since
+ * a bind mount in a namespace of one's own gives it any path. Where that cannot
+ * be told it counts as inside.
  * Never: opens an object by its path (the event's descriptor is the object),
  * opens anything inside a watched file system while events wait (it would see
  * itself), or decides who did it.
@@ -21,7 +25,9 @@
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
+#include "agent/sense/mounts.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
@@ -32,6 +38,10 @@
 #ifndef FAN_EVENT_INFO_TYPE_PIDFD
 #define FAN_EVENT_INFO_TYPE_PIDFD 4
 #endif
+/* No process: it has ended. Other negative numbers are errors. */
+#ifndef FAN_NOPIDFD
+#define FAN_NOPIDFD -1
+#endif
 
 #define PREFIXES_MAX 64
 #define BUFFER 16384
@@ -39,6 +49,8 @@
 struct prefix {
 	char path[PATH_MAX];
 	size_t len;
+	struct place place;
+	bool placed; /* its place could be told */
 };
 
 struct files {
@@ -46,6 +58,8 @@ struct files {
 	bool pidfds;
 	struct prefix in[PREFIXES_MAX], out[PREFIXES_MAX];
 	size_t nin, nout;
+	struct mounts *mounts;
+	struct place place; /* of the event in hand */
 	struct files_counters counters;
 	uint64_t pending; /* operations left of the event in hand */
 	struct event hand;
@@ -83,11 +97,25 @@ event_done(struct event *e)
 	e->pidfd = e->fd = -1;
 }
 
+/* The mount that an object was reached by; false where the kernel (before 5.8)
+ * does not tell. */
+static bool
+look_at(int dir, const char *path, int flags, struct statx *st, uint64_t *id)
+{
+	if (statx(dir, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, st) != 0)
+		return false;
+	*id = (st->stx_mask & STATX_MNT_ID) != 0 ? st->stx_mnt_id : 0;
+	return true;
+}
+
 static int
-add_prefix(struct prefix *list, size_t *n, const char *path, struct diag *why)
+add_prefix(struct files *f, struct prefix *list, size_t *n, const char *path,
+    struct diag *why)
 {
 	struct prefix *p;
 	OWN_MEM char *real = NULL;
+	struct statx st;
+	uint64_t id;
 
 	if (*n == PREFIXES_MAX)
 		return diag_set(
@@ -99,6 +127,9 @@ add_prefix(struct prefix *list, size_t *n, const char *path, struct diag *why)
 	p->len = strlen(real);
 	if (p->len >= sizeof p->path)
 		return -ENAMETOOLONG;
+	p->placed =
+	    look_at(AT_FDCWD, real, 0, &st, &id) && id != 0 &&
+	    mounts_place(f->mounts, id, 0, real, p->len, &p->place) == 0;
 	/* "/" is a prefix of everything: its length is 0. */
 	if (p->len == 1)
 		p->len = 0;
@@ -123,7 +154,7 @@ add_all(struct files *f, const char *const *paths, size_t n, size_t *missing,
     struct diag *why)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = add_prefix(f->in, &f->nin, paths[i], why);
+		int r = add_prefix(f, f->in, &f->nin, paths[i], why);
 
 		if (r == -ENOENT || r == -ENOTDIR) {
 			(*missing)++;
@@ -151,6 +182,12 @@ files_open(const char *const *paths, size_t npaths, const char *const *excludes,
 
 	if (f == NULL)
 		return -ENOMEM;
+	f->fd = -1;
+	r = mounts_new(&f->mounts);
+	if (r != 0) {
+		files_close(f);
+		return r;
+	}
 	*missing = 0;
 	f->hand.fd = f->hand.pidfd = -1;
 	f->pidfds = true;
@@ -164,7 +201,7 @@ files_open(const char *const *paths, size_t npaths, const char *const *excludes,
 	if (f->fd < 0)
 		r = diag_set(why, -errno, "fanotify: %s", strerror(errno));
 	for (size_t i = 0; r == 0 && i < nexcludes; i++) {
-		r = add_prefix(f->out, &f->nout, excludes[i], why);
+		r = add_prefix(f, f->out, &f->nout, excludes[i], why);
 		if (r == -ENOENT || r == -ENOTDIR)
 			r = 0;
 	}
@@ -185,6 +222,7 @@ files_close(struct files *f)
 		return;
 	event_done(&f->hand);
 	own_close(&f->fd);
+	mounts_free(f->mounts);
 	free(f);
 }
 
@@ -210,12 +248,58 @@ below(const struct prefix *list, size_t n, const char *path)
 	return false;
 }
 
+/* The prefix that a place lies below; *rest is where the rest begins. */
+static const struct prefix *
+placed_below(
+    const struct prefix *list, size_t n, const struct place *p, size_t *rest)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].placed && place_below(p, &list[i].place, rest))
+			return &list[i];
+	return NULL;
+}
+
+/* However it was reached, it is called as it is below the watched directory. */
+static void
+rename_object(struct event *e, const struct prefix *in, const char *rest)
+{
+	size_t n = strlen(rest);
+
+	if (in->len + n > EVENT_PATH_MAX)
+		return;
+	memcpy(e->path, in->path, in->len);
+	memcpy(e->path + in->len, rest, n + 1);
+	e->path_len = in->len + n;
+}
+
+static bool
+is_inside(struct files *f, struct event *e, uint64_t mount)
+{
+	const struct prefix *in;
+	size_t rest;
+
+	if (mount == 0) /* an old kernel: the path is all there is */
+		return e->path_len == 0 ||
+		       (below(f->in, f->nin, e->path) &&
+			   !below(f->out, f->nout, e->path));
+	if (e->path_len == 0 ||
+	    mounts_place(f->mounts, mount, e->gone ? 0 : e->pid, e->path,
+		e->path_len, &f->place) != 0)
+		return true;
+	in = placed_below(f->in, f->nin, &f->place, &rest);
+	if (in == NULL)
+		return false;
+	rename_object(e, in, f->place.path + rest);
+	return placed_below(f->out, f->nout, &f->place, &rest) == NULL;
+}
+
 /*
  * The path is a label: what the object was called when we asked. readlink does
- * not open anything. A file that was unlinked has " (deleted)" behind it.
+ * not open anything. A file that was unlinked has " (deleted)" behind it; one
+ * that is deeper than the kernel can say has none.
  */
 static void
-name_object(struct event *e)
+name_object(struct event *e, bool unlinked)
 {
 	static const char GONE[] = " (deleted)";
 	char link[64];
@@ -226,36 +310,38 @@ name_object(struct event *e)
 	if (n < 0)
 		n = 0;
 	e->path_len = (size_t)n;
-	if (e->path_len > sizeof GONE &&
+	/* A file may really be called so: then it still has a link. */
+	if (unlinked && e->path_len > sizeof GONE &&
 	    memcmp(e->path + e->path_len - (sizeof GONE - 1), GONE,
 		sizeof GONE - 1) == 0) {
-		struct stat st;
-
-		/* A file may really be called so: then it still has a link. */
-		if (fstat(e->fd, &st) == 0 && st.st_nlink == 0) {
-			e->deleted = true;
-			e->path_len -= sizeof GONE - 1;
-		}
+		e->deleted = true;
+		e->path_len -= sizeof GONE - 1;
 	}
 	e->path[e->path_len] = '\0';
 }
 
-static int
-describe(struct event *e)
+static int64_t
+nanoseconds(const struct statx_timestamp *t)
 {
-	struct stat st;
+	return t->tv_sec * 1000000000 + t->tv_nsec;
+}
 
-	if (fstat(e->fd, &st) != 0)
+static int
+describe(struct event *e, uint64_t *mount)
+{
+	struct statx st;
+
+	if (!look_at(e->fd, "", AT_EMPTY_PATH, &st, mount))
 		return -errno;
-	e->dev = st.st_dev;
-	e->ino = st.st_ino;
-	e->size = st.st_size < 0 ? 0 : (uint64_t)st.st_size;
-	e->ctime_ns =
-	    (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
-	e->mtime_ns =
-	    (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-	name_object(e);
-	return S_ISREG(st.st_mode) ? 0 : -EINVAL;
+	if (!S_ISREG(st.stx_mode))
+		return -EINVAL;
+	e->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	e->ino = st.stx_ino;
+	e->size = st.stx_size;
+	e->ctime_ns = nanoseconds(&st.stx_ctime);
+	e->mtime_ns = nanoseconds(&st.stx_mtime);
+	name_object(e, st.stx_nlink == 0);
+	return 0;
 }
 
 /* The pidfd of an event, -1 if there is none; *gone if the process had ended. */
@@ -275,8 +361,8 @@ take_pidfd(const struct fanotify_event_metadata *m, bool *gone)
 		if (h.info_type == FAN_EVENT_INFO_TYPE_PIDFD &&
 		    h.len >= sizeof h + sizeof pidfd) {
 			memcpy(&pidfd, p + sizeof h, sizeof pidfd);
-			*gone = pidfd < 0;
-			return pidfd;
+			*gone = pidfd == FAN_NOPIDFD;
+			return pidfd < 0 ? -1 : pidfd;
 		}
 		p += h.len;
 		left -= h.len;
@@ -289,6 +375,7 @@ static int
 take_one(struct files *f, const struct fanotify_event_metadata *m)
 {
 	struct event *e = &f->hand;
+	uint64_t mount = 0;
 
 	f->counters.events++;
 	if ((m->mask & FAN_Q_OVERFLOW) != 0) {
@@ -299,8 +386,7 @@ take_one(struct files *f, const struct fanotify_event_metadata *m)
 	    .at = clock_now(), .pid = m->pid, .fd = m->fd, .pidfd = -1};
 	if (f->pidfds)
 		e->pidfd = take_pidfd(m, &e->gone);
-	if (e->fd < 0 || describe(e) != 0 || !below(f->in, f->nin, e->path) ||
-	    below(f->out, f->nout, e->path)) {
+	if (e->fd < 0 || describe(e, &mount) != 0 || !is_inside(f, e, mount)) {
 		f->counters.outside++;
 		event_done(e);
 		return 0;

@@ -359,6 +359,7 @@ take_late(struct lineage *l, pid_t pid, int depth)
 	p->start_ticks = start;
 	p->late = true;
 	p->known = parent == 0;
+	p->own = up != NULL && up->own;
 	adopt(up, p);
 	lineage_look(l, p);
 	return p;
@@ -400,13 +401,16 @@ lineage_free(struct lineage *l)
 }
 
 int
-lineage_seed(struct lineage *l)
+lineage_seed(struct lineage *l, pid_t agent)
 {
 	const struct dirent *e;
+	struct process *own = agent > 0 ? take_late(l, agent, 0) : NULL;
 	DIR *d = opendir(l->proc);
 
 	if (d == NULL)
 		return -errno;
+	if (own != NULL)
+		own->own = true;
 	while ((e = readdir(d)) != NULL) {
 		uint64_t pid;
 
@@ -437,6 +441,7 @@ lineage_fork(struct lineage *l, pid_t parent, pid_t child)
 	/* A parent that is not known leaves the line open. */
 	adopt(up, p);
 	if (up != NULL) {
+		p->own = up->own;
 		p->session = lineage_session(up);
 		p->loginuid = up->loginuid;
 		p->audit_ses = up->audit_ses;

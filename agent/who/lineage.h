@@ -25,6 +25,7 @@ struct process {
 	struct process *parent; /* NULL: not known, or it ended long ago */
 	struct process *children, *next, *prev; /* siblings */
 	struct session *session; /* its line's, as far as that is settled */
+	bool own; /* the agent's, not its starter's */
 	bool leads; /* it is the leader of that session */
 	bool known; /* its line is whole up to the first process */
 	bool late; /* not seen born: found in /proc */
@@ -45,8 +46,9 @@ struct lineage;
 /* lineage_new - @proc: "/proc", or a tree that looks like it. */
 int lineage_new(const char *proc, struct lineage **out) MUST_CHECK;
 void lineage_free(struct lineage *l);
-/* lineage_seed - takes in every process that lives; 0 or -errno. */
-int lineage_seed(struct lineage *l) MUST_CHECK;
+/* lineage_seed - takes in every process that lives; what descends from @agent
+ * (0: nobody) is the agent's own. 0 or -errno. */
+int lineage_seed(struct lineage *l, pid_t agent) MUST_CHECK;
 
 void lineage_fork(struct lineage *l, pid_t parent, pid_t child);
 void lineage_exec(struct lineage *l, pid_t pid);

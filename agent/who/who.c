@@ -337,6 +337,12 @@ by_process(struct who *w, struct process *p, struct actor *a)
 {
 	struct session *s = lineage_session(p);
 
+	if (p->own) {
+		a->grade = GRADE_UNKNOWN;
+		name(a, NULL, NULL);
+		why(a, "the agent itself");
+		return;
+	}
 	a->loginuid = p->loginuid;
 	a->audit_ses = p->audit_ses;
 	a->uid = p->uid;
@@ -690,7 +696,7 @@ who_open(const struct who_config *c, who_session_fn *session, void *ctx,
 	if (r == 0)
 		r = lineage_new(c->proc, &w->lineage);
 	if (r == 0)
-		r = lineage_seed(w->lineage);
+		r = lineage_seed(w->lineage, c->agent);
 	if (r == 0)
 		r = sources_open(
 		    c->sessions_dir, c->sshd_log, &calls, &w->sources, why_not);

@@ -27,6 +27,8 @@ struct who_config {
 	const char *sessions_dir; /* where pam_chaperone.so writes */
 	const char *sshd_log; /* path of sshd's log, or NULL */
 	const char *proc; /* "/proc"; a fake tree in tests */
+	pid_t agent; /* what descends from it is nobody's but the agent's, who
+			ever started that; 0: none */
 };
 
 /* A login session that began or ended, told once. */

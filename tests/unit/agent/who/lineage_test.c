@@ -52,7 +52,7 @@ open_seeded(void)
 
 	host_path(proc, "%s/proc", host_dir);
 	assert_int_equal(lineage_new(proc, &l), 0);
-	assert_int_equal(lineage_seed(l), 0);
+	assert_int_equal(lineage_seed(l, 0), 0);
 }
 
 static void

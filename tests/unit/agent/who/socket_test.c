@@ -33,7 +33,7 @@ setup(void **state UNUSED)
 	socket_start(&f);
 	assert_true(f.fd >= 0);
 	assert_int_equal(lineage_new("/proc", &l), 0);
-	assert_int_equal(lineage_seed(l), 0);
+	assert_int_equal(lineage_seed(l, 0), 0);
 	return 0;
 }
 
@@ -138,7 +138,7 @@ test_tcp(void **state UNUSED)
 	close(client);
 	peer = accept(server, NULL, NULL);
 	assert_true(peer >= 0);
-	assert_int_equal(lineage_seed(l), 0);
+	assert_int_equal(lineage_seed(l, 0), 0);
 	o = find(&t);
 	/* The child alone holds the client's end now. */
 	assert_int_equal(o.pid, child);

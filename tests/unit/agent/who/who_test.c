@@ -22,6 +22,7 @@
 static struct who *w;
 static struct session_event told[32];
 static size_t ntold;
+static pid_t agent;
 static char sessions[400], log_path[400], roster[400];
 
 static void
@@ -88,7 +89,8 @@ open_who(bool log)
 {
 	struct who_config c = {.roster = roster,
 	    .sessions_dir = sessions,
-	    .sshd_log = log ? log_path : NULL};
+	    .sshd_log = log ? log_path : NULL,
+	    .agent = agent};
 	char proc[300];
 	struct diag why = {""};
 
@@ -348,6 +350,28 @@ test_number_used_again(void **state UNUSED)
 	a = ask(111, false);
 	expect(&a, GRADE_UNKNOWN, "unknown", "unknown", "no login");
 	assert_false(actor_is_person(&a));
+}
+
+/* The agent was started by hand, within a session. */
+static void
+test_agent_itself(void **state UNUSED)
+{
+	struct actor a;
+
+	process(102, 101, MINUTE_OLD, 0, 1004, 51, "agent");
+	process(103, 102, MINUTE_OLD, 0, 1004, 51, "watch");
+	agent = 102;
+	open_who(false);
+	agent = 0;
+	login_file(100, HOUR_OLD, "acme2", LOGIN);
+	who_fork(w, 102, 104);
+	a = ask(103, false);
+	expect(&a, GRADE_UNKNOWN, "unknown", "unknown", "the agent itself");
+	assert_false(actor_is_person(&a));
+	a = ask(104, true);
+	assert_false(actor_is_person(&a));
+	a = ask(101, false);
+	expect(&a, GRADE_ACCOUNT, "acme", "art", "one person's");
 }
 
 static void
@@ -724,6 +748,7 @@ main(void)
 	    T(test_sudo),
 	    T(test_ended_unseen),
 	    T(test_number_used_again),
+	    T(test_agent_itself),
 	    T(test_daemon),
 	    T(test_by_session_number),
 	    T(test_login_uid_alone),
