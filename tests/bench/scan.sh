@@ -14,7 +14,7 @@ part=$((mb * 1000000 / 5))
 for kind in source log csv json binary; do
 	"$B/support/mkcorpus" "$kind" "$part" >"$dir/big/$kind" || exit 1
 done
-head -c 4000000 "$dir/big/source" | split -b 2000 -a 4 - "$dir/small/f"
+head -c 20000000 "$dir/big/source" | split -b 2000 -a 4 - "$dir/small/f"
 
 # Processor time of the command and of all that it starts: with one inspector
 # that is the time of one core, however busy the machine is.
