@@ -17,6 +17,7 @@
  *           keys: ["SHA256:…"]            as ssh-keygen -lf prints them
  *           from: … to: …
  *   staff:                                people, as above
+ *   shared: [deploy]                      nobody's, though one is listed for it
  */
 #include "agent/who/roster.h"
 
@@ -39,6 +40,7 @@
 #define DAY_US INT64_C(86400000000)
 #define GROUPS_MAX 65536
 #define STAFF_GROUP "chaperone-staff"
+#define STAFF_US 5000000 /* the group is read again */
 
 struct person {
 	char id[ID_MAX + 1], provider[ID_MAX + 1];
@@ -62,11 +64,13 @@ struct roster {
 	bool is_default;
 	struct person *people;
 	size_t n, cap;
-	struct links accounts, keys;
+	struct links accounts, keys, shared;
+	struct links staff; /* of the default */
+	uint64_t staff_us; /* when the group was read, 0: never */
 	char person[64]; /* of the default's answer */
 };
 
-static const char *const TOP_KEYS[] = {"providers", "staff", NULL};
+static const char *const TOP_KEYS[] = {"providers", "staff", "shared", NULL};
 static const char *const PROVIDER_KEYS[] = {
     "id", "name", "from", "to", "people", NULL};
 static const char *const PERSON_KEYS[] = {
@@ -80,6 +84,8 @@ roster_free(struct roster *r)
 	free(r->people);
 	free(r->accounts.v);
 	free(r->keys.v);
+	free(r->shared.v);
+	free(r->staff.v);
 	free(r);
 }
 
@@ -154,6 +160,8 @@ add_link(struct links *l, const struct yaml *y, const char *text, size_t person,
 {
 	struct roster_link *more;
 
+	if (l->n == LINKS_MAX && y == NULL)
+		return -E2BIG;
 	if (l->n == LINKS_MAX)
 		return yaml_fail(
 		    y, why, "more than %d in one roster", LINKS_MAX);
@@ -352,11 +360,17 @@ read_all(struct roster *r, const char *path, struct diag *why)
 	if (e == 0)
 		e = read_people(r, yaml_get(top, "staff"), "staff", INT64_MIN,
 		    INT64_MAX, why);
+	if (e == 0)
+		e = read_links(
+		    yaml_get(top, "shared"), &r->shared, false, SIZE_MAX, why);
 	if (e != 0)
 		return e;
+	sort_links(&r->shared);
 	sort_links(&r->accounts);
 	sort_links(&r->keys);
 	e = check_keys(r, why);
+	for (size_t i = 0; i < r->shared.n; i++)
+		r->shared.v[i].at = NULL;
 	for (size_t i = 0; i < r->accounts.n; i++)
 		r->accounts.v[i].at = NULL;
 	for (size_t i = 0; i < r->keys.n; i++)
@@ -453,37 +467,86 @@ roster_denies(
 	return others;
 }
 
-/* The local file alone: no name service is asked for every event. */
-static bool
-is_staff(const char *account)
+/* ---- without a roster ---- */
+
+static void
+add_staff(struct roster *r, const char *name)
+{
+	struct links *l = &r->staff;
+
+	if (strlen(name) >= sizeof l->v[0].text)
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i].text, name))
+			return;
+	(void)add_link(l, NULL, name, 0, NULL);
+}
+
+/* The local file alone: no name service is asked for events. */
+static void
+read_staff(struct roster *r)
 {
 	FILE *f = fopen("/etc/group", "re");
 	const struct group *g;
-	bool found = false;
 
+	r->staff.n = 0;
 	if (f == NULL)
-		return false;
-	for (int i = 0; !found && i < GROUPS_MAX; i++) {
+		return;
+	for (int i = 0; i < GROUPS_MAX; i++) {
 		g = fgetgrent(f);
 		if (g == NULL)
 			break;
 		if (!str_eq(g->gr_name, STAFF_GROUP))
 			continue;
 		for (size_t k = 0; g->gr_mem[k] != NULL; k++)
-			if (str_eq(g->gr_mem[k], account))
-				found = true;
+			add_staff(r, g->gr_mem[k]);
 	}
 	(void)fclose(f);
-	return found;
+	sort_links(&r->staff);
+}
+
+static bool
+is_staff(struct roster *r, const char *account)
+{
+	uint64_t now = clock_boot_us();
+	size_t at;
+
+	if (r->staff_us == 0 || now - r->staff_us > STAFF_US) {
+		read_staff(r);
+		r->staff_us = now;
+	}
+	at = place_of(&r->staff, account);
+	return at < r->staff.n && str_eq(r->staff.v[at].text, account);
+}
+
+static bool
+is_shared(const struct roster *r, const char *account)
+{
+	size_t at = place_of(&r->shared, account);
+
+	return at < r->shared.n && str_eq(r->shared.v[at].text, account);
+}
+
+/* Whoever is listed for it, others may use it, too. */
+static struct roster_match
+as_shared(struct roster_match m)
+{
+	bool listed = m.answer == ROSTER_ONE || m.answer == ROSTER_SHARED;
+
+	return (struct roster_match){
+	    ROSTER_SHARED, listed ? m.provider : NULL, NULL, false};
 }
 
 struct roster_match
 roster_account(struct roster *r, const char *account, int64_t at_us)
 {
-	if (!r->is_default)
-		return ask(r, &r->accounts, account, at_us);
+	if (!r->is_default) {
+		struct roster_match m = ask(r, &r->accounts, account, at_us);
+
+		return is_shared(r, account) ? as_shared(m) : m;
+	}
 	if (str_copy(r->person, sizeof r->person, account) != 0)
 		return (struct roster_match){.answer = ROSTER_NONE};
 	return (struct roster_match){ROSTER_ONE,
-	    is_staff(account) ? "staff" : "unassigned", r->person, false};
+	    is_staff(r, account) ? "staff" : "unassigned", r->person, false};
 }

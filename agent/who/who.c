@@ -37,10 +37,19 @@
 #define PASSWD_MAX 100000
 #define PEOPLE_UID 1000 /* accounts of people begin here (login.defs(5)) */
 #define NOBODY_UID 65534
+#define ACCOUNTS 64
+#define ACCOUNT_US 10000000
 /* From the birth of sshd's process to the line that lets somebody in: a second
  * of rounding before it, LoginGraceTime (120 s) and then some behind it. */
 #define LINE_EARLY_US 2000000
 #define LINE_LATE_US 600000000
+
+struct account {
+	uint32_t uid;
+	uint64_t at_us; /* when it was looked up, 0: never */
+	bool found;
+	char name[64];
+};
 
 struct who {
 	char roster_path[4096], proc[256];
@@ -55,6 +64,7 @@ struct who {
 	void *ctx;
 	bool told; /* sessions are told from now on */
 	uint64_t second_us;
+	struct account accounts[ACCOUNTS]; /* remembered, by uid */
 	struct who_counters counters;
 };
 
@@ -62,7 +72,7 @@ struct who {
 
 /* The account of a uid, from the local file alone. */
 static bool
-account_of(uint32_t uid, char *out, size_t size)
+read_account(uint32_t uid, char *out, size_t size)
 {
 	FILE *f = fopen("/etc/passwd", "re");
 	bool found = false;
@@ -81,14 +91,28 @@ account_of(uint32_t uid, char *out, size_t size)
 	return found;
 }
 
+/* The same, remembered for some seconds: it is asked at every event. */
+static bool
+account_of(struct who *w, uint32_t uid, char *out, size_t size)
+{
+	struct account *a = &w->accounts[uid % ACCOUNTS];
+	uint64_t now = clock_boot_us();
+
+	if (a->at_us == 0 || a->uid != uid || now - a->at_us > ACCOUNT_US) {
+		*a = (struct account){.uid = uid, .at_us = now};
+		a->found = read_account(uid, a->name, sizeof a->name);
+	}
+	return a->found && str_copy(out, size, a->name) == 0;
+}
+
 /* An account of another name service is not known here, and not doubted. */
 static bool
-is_own_account(const struct session *s)
+is_own_account(struct who *w, const struct session *s)
 {
 	char account[64];
 
 	return s->source != SESSION_LOG || s->loginuid == ACTOR_UNSET ||
-	       !account_of(s->loginuid, account, sizeof account) ||
+	       !account_of(w, s->loginuid, account, sizeof account) ||
 	       str_eq(account, s->account);
 }
 
@@ -202,7 +226,7 @@ by_session(struct who *w, const struct session *s, struct actor *a)
 		why(a, "sshd's log says two different things of this session");
 		return;
 	}
-	if (!is_own_account(s)) {
+	if (!is_own_account(w, s)) {
 		a->grade = GRADE_SESSION;
 		name(a, NULL, NULL);
 		why(a, "sshd's log names another account than the login uid");
@@ -256,7 +280,7 @@ by_loginuid(struct who *w, struct actor *a)
 
 	a->grade = GRADE_LINEAGE;
 	name(a, NULL, NULL);
-	if (!account_of(a->loginuid, a->account, sizeof a->account)) {
+	if (!account_of(w, a->loginuid, a->account, sizeof a->account)) {
 		why(a, "a login uid without an account and without a session");
 		return;
 	}

@@ -61,7 +61,8 @@ static const char GOOD[] = "providers:\n"
 			   "staff:\n"
 			   "  - id: sam\n"
 			   "    accounts: [sam]\n"
-			   "    keys: [\"" KEY_C "\"]\n";
+			   "    keys: [\"" KEY_C "\"]\n"
+			   "shared: [acme2, root]\n";
 
 static int64_t
 at(const char *text)
@@ -93,9 +94,14 @@ test_accounts(void **state UNUSED)
 	m = roster_account(r, "acme1", may);
 	check(&m, ROSTER_ONE, "acme", "ann");
 	assert_true(m.keyed);
-	m = roster_account(r, "acme2", may);
+	m = roster_account(r, "acme-all", may);
 	check(&m, ROSTER_ONE, "acme", "art");
 	assert_false(m.keyed);
+	/* Said to be shared, whoever is listed. */
+	m = roster_account(r, "acme2", may);
+	check(&m, ROSTER_SHARED, "acme", NULL);
+	m = roster_account(r, "root", may);
+	check(&m, ROSTER_SHARED, NULL, NULL);
 	m = roster_account(r, "sam", may);
 	check(&m, ROSTER_ONE, "staff", "sam");
 	/* Shared within one provider, and by two. */
