@@ -7,6 +7,7 @@
  * Never: logs; the caller decides who reads the sentence.
  */
 #include "lib/diag.h"
+#undef diag_set
 
 #include <stdarg.h>
 #include <stdio.h>

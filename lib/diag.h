@@ -24,6 +24,11 @@ struct diag {
  */
 int diag_set(struct diag *why, int err, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* The analyzer sees no body from here, and must know what comes back. */
+#ifdef __clang_analyzer__
+#define diag_set(why, err, ...) ((void)diag_set(why, err, __VA_ARGS__), (err))
+#endif
+
 /* diag_prefix - puts place in front of the sentence, "place: sentence". */
 void diag_prefix(struct diag *why, const char *place);
 

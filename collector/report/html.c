@@ -60,7 +60,8 @@ static const char STYLE[] =
     "th{background:var(--back);font-weight:600;color:var(--soft);"
     "border-bottom:1px solid #b9c2cb}"
     /* A long name breaks anywhere, but not a column to a thread. */
-    "td{overflow-wrap:anywhere;min-width:8.5ch}"
+    "td{overflow-wrap:break-word;min-width:8.5ch}"
+    "td code{overflow-wrap:anywhere}"
     "td:first-child{min-width:17ch}"
     "td.n{min-width:0}td .note{font-size:.92em}"
     "td.n,th.n{text-align:right;white-space:nowrap;"
@@ -90,6 +91,9 @@ static const char STYLE[] =
     "a{color:var(--accent)}"
     "footer{margin-top:36px;border-top:1px solid var(--line);"
     "padding-top:10px}"
+    "nav{display:flex;justify-content:space-between;align-items:center;"
+    "margin-bottom:12px}nav form{margin:0;padding:0;border:0;"
+    "background:none}"
     "@page{size:A4;margin:14mm 12mm}"
     "@media print{"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}"
@@ -215,6 +219,16 @@ html_begin(struct buf *out, const char *title)
 	html_raw(out, "</title>\n<style>");
 	html_raw(out, STYLE);
 	html_raw(out, "</style>\n</head>\n<body>\n<main>\n");
+}
+
+void
+html_nav(struct buf *out, const struct exposure *e)
+{
+	if (!str_eq(e->via, "page"))
+		return;
+	html_raw(out, "<nav><a href=\"/\">Providers and hosts</a>"
+		      "<form method=\"post\" action=\"/logout\">"
+		      "<button>Log out</button></form></nav>\n");
 }
 
 void

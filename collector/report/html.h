@@ -26,6 +26,9 @@ void html_query(struct buf *out, const char *text);
 /* html_begin - from the doctype to the opening of the page's content. */
 void html_begin(struct buf *out, const char *title);
 void html_end(struct buf *out);
+/* html_nav - the way to the other pages and out, where the reader is logged in
+ * to the collector's page; nothing in a report that the command line made. */
+void html_nav(struct buf *out, const struct exposure *e);
 
 /* Tables: a caption of ours (or NULL), the headings, then rows of cells. A
  * heading that begins with '#' is one of numbers. */

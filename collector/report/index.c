@@ -196,6 +196,7 @@ void
 page_index(const struct exposure *e, struct buf *out)
 {
 	html_begin(out, "Chaperone: providers and hosts");
+	html_nav(out, e);
 	html_raw(out, "<header><h1>Providers and hosts</h1>\n"
 		      "<p class=\"meta\">");
 	words_time(out, e->now_us);

@@ -831,6 +831,7 @@ page_exposure(const struct exposure *e, struct buf *out)
 	buf_init(&title, TEXT_MAX);
 	buf_printf(&title, "Exposure report: %s", e->provider);
 	html_begin(out, buf_text(&title));
+	html_nav(out, e);
 	html_raw(out, "<header><h1>Exposure report: ");
 	html_text(out, e->provider);
 	html_raw(out, "</h1>\n");

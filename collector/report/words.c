@@ -112,7 +112,7 @@ words_share(struct buf *out, uint64_t part, uint64_t whole)
 		return;
 	}
 	/* Large parts lose low bits, so that nothing overflows. */
-	while (part > UINT64_MAX / 1000) {
+	while (part > UINT64_MAX / 1000 && whole > 1) {
 		part >>= 1;
 		whole >>= 1;
 	}
