@@ -639,6 +639,18 @@ owes(const struct watch *w)
 	       traffic_ending(w->traffics) > 0 || !outbox_empty(w->out);
 }
 
+/* From here on nothing is seen, until somebody starts anew. */
+static void
+write_stop(struct watch *w)
+{
+	struct draft d;
+
+	draft_init(&d, "cov.stop", clock_now());
+	draft_text(&d, "role", "watch");
+	draft_text(&d, "why", "asked to stop");
+	outbox_put(w->out, &d);
+}
+
 /* What was seen is written before the end, as far as time allows. */
 static void
 drain(struct watch *w)
@@ -651,6 +663,7 @@ drain(struct watch *w)
 	access_flush(w->accesses);
 	write_losses(w);
 	write_beat(w);
+	write_stop(w);
 	while (owes(w) && clock_boot_us() - start < DRAIN_US)
 		turn(w);
 	access_flush(w->accesses);
