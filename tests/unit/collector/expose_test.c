@@ -117,8 +117,8 @@ only_our_markup(const char *page)
 	    "meta", "title", "style", "body", "main", "header", "h1", "h2",
 	    "h3", "p", "div", "dl", "dt", "dd", "b", "span", "br", "table",
 	    "thead", "tbody", "tr", "th", "td", "code", "svg", "rect", "line",
-	    "text", "a", "footer", "form", "label", "select", "option", "input",
-	    "button"};
+	    "text", "a", "footer", "nav", "form", "label", "select", "option",
+	    "input", "button"};
 
 	for (const char *p = page; (p = strchr(p, '<')) != NULL; p++) {
 		const char *name = p + 1 + (p[1] == '/');
