@@ -209,22 +209,22 @@ end(struct lineage *l, struct process *p)
 
 /* ---- /proc ---- */
 
+/* A process's directory: what is read below it is of that process alone, and
+ * fails once it has ended, whoever has its number then. */
 static int
-open_proc(const struct lineage *l, pid_t pid, const char *name)
+open_proc(const struct lineage *l, pid_t pid)
 {
 	char path[320];
 
-	if (str_format(
-		path, sizeof path, "%s/%d/%s", l->proc, (int)pid, name) != 0)
+	if (str_format(path, sizeof path, "%s/%d", l->proc, (int)pid) != 0)
 		return -1;
-	return open(path, O_RDONLY | O_CLOEXEC);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 static ssize_t
-read_proc(const struct lineage *l, pid_t pid, const char *name, char *out,
-    size_t size)
+read_proc(int dir, const char *name, char *out, size_t size)
 {
-	OWN_FD int fd = open_proc(l, pid, name);
+	OWN_FD int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
 
 	out[n < 0 ? 0 : n] = '\0';
@@ -233,14 +233,14 @@ read_proc(const struct lineage *l, pid_t pid, const char *name, char *out,
 
 /* Parent and start time. The name in parentheses may hold anything. */
 static bool
-read_stat(const struct lineage *l, pid_t pid, pid_t *parent, uint64_t *start)
+read_stat(int dir, pid_t *parent, uint64_t *start)
 {
 	char text[STAT_MAX];
 	const char *p;
 	char *save = NULL;
 	int field = 2;
 
-	if (read_proc(l, pid, "stat", text, sizeof text) <= 0)
+	if (read_proc(dir, "stat", text, sizeof text) <= 0)
 		return false;
 	p = strrchr(text, ')');
 	if (p == NULL)
@@ -262,11 +262,11 @@ read_stat(const struct lineage *l, pid_t pid, pid_t *parent, uint64_t *start)
 }
 
 static uint32_t
-read_u32(const struct lineage *l, pid_t pid, const char *name)
+read_u32(int dir, const char *name)
 {
 	char text[32];
 	uint64_t v;
-	ssize_t n = read_proc(l, pid, name, text, sizeof text);
+	ssize_t n = read_proc(dir, name, text, sizeof text);
 
 	if (n > 0 && text[n - 1] == '\n')
 		text[n - 1] = '\0';
@@ -276,13 +276,17 @@ read_u32(const struct lineage *l, pid_t pid, const char *name)
 
 /* The effective uid, or ACTOR_UNSET. */
 static uint32_t
-read_uid(const struct lineage *l, pid_t pid)
+read_uid(int dir)
 {
 	char text[STAT_MAX], *save = NULL;
+	struct stat st;
 	uint64_t v;
 	char *p;
 
-	if (read_proc(l, pid, "status", text, sizeof text) <= 0)
+	/* A process that must not be dumped looks like root's here. */
+	if (fstat(dir, &st) != 0 || st.st_uid != 0)
+		return st.st_uid;
+	if (read_proc(dir, "status", text, sizeof text) <= 0)
 		return ACTOR_UNSET;
 	/* The name stands in the first line, with its newlines escaped. */
 	p = strstr(text, "\nUid:\t");
@@ -293,29 +297,50 @@ read_uid(const struct lineage *l, pid_t pid)
 	return (uint32_t)v;
 }
 
-/* What an event may ask of it, while it can still be looked at. */
+static void
+read_exe(int dir, char out[LINEAGE_EXE_MAX])
+{
+	ssize_t n = readlinkat(dir, "exe", out, LINEAGE_EXE_MAX - 1);
+
+	out[n < 0 ? 0 : n] = '\0';
+	/* Cut, and told as cut. */
+	if (n == LINEAGE_EXE_MAX - 1)
+		memcpy(out + LINEAGE_EXE_MAX - 4, "...", 4);
+}
+
+/* All or nothing: of what has ended in between, nothing is taken. */
 void
 lineage_look(const struct lineage *l, struct process *p)
 {
-	char path[320];
-	struct stat st;
-	ssize_t n;
+	OWN_FD int dir = open_proc(l, p->pid);
+	uint32_t loginuid, audit_ses, uid;
+	char exe[LINEAGE_EXE_MAX];
+	uint64_t start;
+	pid_t parent;
 
-	p->looked = true;
-	p->loginuid = read_u32(l, p->pid, "loginuid");
-	p->audit_ses = read_u32(l, p->pid, "sessionid");
-	if (str_format(path, sizeof path, "%s/%d", l->proc, (int)p->pid) == 0 &&
-	    stat(path, &st) == 0)
-		/* A process that must not be dumped looks like root's there. */
-		p->uid = st.st_uid != 0 ? st.st_uid : read_uid(l, p->pid);
-	if (str_format(path, sizeof path, "%s/%d/exe", l->proc, (int)p->pid) !=
-	    0)
+	if (dir < 0)
 		return;
-	n = readlink(path, p->exe, sizeof p->exe - 1);
-	p->exe[n < 0 ? 0 : n] = '\0';
-	/* Cut, and told as cut. */
-	if (n == (ssize_t)sizeof p->exe - 1)
-		memcpy(p->exe + sizeof p->exe - 4, "...", 4);
+	loginuid = read_u32(dir, "loginuid");
+	audit_ses = read_u32(dir, "sessionid");
+	uid = read_uid(dir);
+	read_exe(dir, exe);
+	if (!read_stat(dir, &parent, &start) ||
+	    (p->start_ticks != 0 && p->start_ticks != start))
+		return;
+	p->looked = true;
+	p->start_ticks = start;
+	p->loginuid = loginuid;
+	p->audit_ses = audit_ses;
+	p->uid = uid;
+	memcpy(p->exe, exe, sizeof p->exe);
+}
+
+static bool
+stat_of(const struct lineage *l, pid_t pid, pid_t *parent, uint64_t *start)
+{
+	OWN_FD int dir = open_proc(l, pid);
+
+	return dir >= 0 && read_stat(dir, parent, start);
 }
 
 uint64_t
@@ -324,7 +349,7 @@ lineage_start(const struct lineage *l, pid_t pid)
 	uint64_t start;
 	pid_t parent;
 
-	return read_stat(l, pid, &parent, &start) ? start : 0;
+	return stat_of(l, pid, &parent, &start) ? start : 0;
 }
 
 /* A process found in /proc, and what it came from, up to the first. */
@@ -335,7 +360,7 @@ take_late(struct lineage *l, pid_t pid, int depth)
 	uint64_t start;
 	pid_t parent;
 
-	if (depth > DEPTH_MAX || !read_stat(l, pid, &parent, &start))
+	if (depth > DEPTH_MAX || !stat_of(l, pid, &parent, &start))
 		return NULL;
 	if (p != NULL && !p->ended && p->start_ticks == start) {
 		if (p->doubt_us == UINT64_MAX)
@@ -450,6 +475,14 @@ lineage_fork(struct lineage *l, pid_t parent, pid_t child)
 	}
 }
 
+static bool
+has_login(const struct lineage *l, pid_t pid)
+{
+	OWN_FD int dir = open_proc(l, pid);
+
+	return dir >= 0 && read_u32(dir, "loginuid") != ACTOR_UNSET;
+}
+
 void
 lineage_exec(struct lineage *l, pid_t pid)
 {
@@ -460,10 +493,12 @@ lineage_exec(struct lineage *l, pid_t pid)
 		(void)take_late(l, pid, 0);
 		return;
 	}
-	/* Only people's programs are looked at: it costs four system calls. */
 	p->looked = false;
 	p->exe[0] = '\0';
-	if (lineage_session(p) != NULL || p->loginuid != ACTOR_UNSET)
+	/* Of the system's own programs it is enough to know that they are: one
+	 * that cron starts for somebody has set its login uid by now. */
+	if (lineage_session(p) != NULL || p->loginuid != ACTOR_UNSET ||
+	    has_login(l, pid))
 		lineage_look(l, p);
 }
 

@@ -310,6 +310,50 @@ test_sudo(void **state UNUSED)
 	assert_non_null(strstr(a.exe, "/bin/cat"));
 }
 
+/* It ended between its event and the look at it: what its parent was counts. */
+static void
+test_ended_at_the_look(void **state UNUSED)
+{
+	struct actor a;
+
+	open_who(false);
+	login_file(100, HOUR_OLD, "deploy", BY_KEY(ED25519));
+	who_fork(w, 101, 102);
+	who_exec(w, 102); /* there is nothing in /proc any more */
+	a = ask(102, false);
+	expect(&a, GRADE_KEY, "acme", "ann", "key");
+	assert_int_equal(a.loginuid, 1004);
+	assert_int_equal(a.audit_ses, 51);
+	assert_string_equal(a.exe, "");
+	/* Another has its number already. */
+	who_fork(w, 101, 103);
+	process(103, 101, MINUTE_OLD, 1004, 1004, 51, "cat");
+	who_exec(w, 103);
+	process(103, 60, MINUTE_OLD + 1, 0, UNSET, UNSET, "daemon");
+	who_exit(w, 103);
+	a = ask(103, true);
+	expect(&a, GRADE_KEY, "acme", "ann", "key");
+	assert_non_null(strstr(a.exe, "/bin/cat"));
+}
+
+/* What cron starts for somebody has ended before its event is read. */
+static void
+test_login_of_a_daemon_child(void **state UNUSED)
+{
+	struct actor a;
+
+	open_who(false);
+	who_fork(w, 60, 104);
+	process(104, 60, MINUTE_OLD, 0, 0, 58, "bash");
+	who_exec(w, 104);
+	host_gone(104);
+	who_exit(w, 104);
+	a = ask(104, true);
+	expect(&a, GRADE_LINEAGE, "unknown", "unknown", "login uid alone");
+	assert_string_equal(a.account, "root");
+	assert_true(actor_is_person(&a));
+}
+
 static void
 test_ended_unseen(void **state UNUSED)
 {
@@ -746,6 +790,8 @@ main(void)
 	    T(test_not_listed),
 	    T(test_expired),
 	    T(test_sudo),
+	    T(test_ended_at_the_look),
+	    T(test_login_of_a_daemon_child),
 	    T(test_ended_unseen),
 	    T(test_number_used_again),
 	    T(test_agent_itself),
