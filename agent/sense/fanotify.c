@@ -254,7 +254,7 @@ placed_below(
     const struct prefix *list, size_t n, const struct place *p, size_t *rest)
 {
 	for (size_t i = 0; i < n; i++)
-		if (list[i].placed && place_below(p, &list[i].place, rest))
+		if (list[i].placed && mounts_below(p, &list[i].place, rest))
 			return &list[i];
 	return NULL;
 }

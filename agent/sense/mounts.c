@@ -316,7 +316,7 @@ mounts_place(struct mounts *m, uint64_t id, pid_t pid, const char *path,
 }
 
 bool
-place_below(const struct place *p, const struct place *dir, size_t *rest)
+mounts_below(const struct place *p, const struct place *dir, size_t *rest)
 {
 	if (p->major != dir->major || p->minor != dir->minor ||
 	    p->len < dir->len || memcmp(p->path, dir->path, dir->len) != 0 ||

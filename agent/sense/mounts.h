@@ -37,8 +37,8 @@ void mounts_free(struct mounts *m);
  */
 int mounts_place(struct mounts *m, uint64_t id, pid_t pid, const char *path,
     size_t len, struct place *out) MUST_CHECK;
-/* place_below - true if @p is @dir or lies below it; *rest is where what lies
+/* mounts_below - true if @p is @dir or lies below it; *rest is where what lies
  * below begins in p->path. */
-bool place_below(const struct place *p, const struct place *dir, size_t *rest);
+bool mounts_below(const struct place *p, const struct place *dir, size_t *rest);
 
 #endif

@@ -56,7 +56,7 @@ struct text {
 	bool full;
 };
 
-static void
+__attribute__((format(printf, 2, 3))) static void
 put(struct text *t, const char *fmt, ...)
 {
 	va_list ap;

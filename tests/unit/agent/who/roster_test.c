@@ -272,8 +272,10 @@ test_example(void **state UNUSED)
 	struct diag why = {""};
 	char path[512];
 
-	if (getenv("SRC") == NULL)
-		skip(); /* run by tests/run */
+	if (getenv("SRC") == NULL) {
+		print_message("# SRC names no source\n");
+		skip();
+	}
 	host_path(path, "%s/packaging/roster.example.yaml", getenv("SRC"));
 	assert_int_equal(roster_read(path, &r, &why), 0);
 	m = roster_account(r, "deploy", at("2026-05-01"));
