@@ -281,7 +281,7 @@ take_login(struct traffics *t, struct flow *f)
 
 	if (actor_is_person(&f->who) && f->who.pid != 0)
 		return;
-	if (who_login(t->who, &f->tuple, &who)) {
+	if (who_login(t->who, &f->tuple, f->began.boot_us, &who)) {
 		f->who = who;
 		f->outgoing = false;
 	}

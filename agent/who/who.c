@@ -436,13 +436,15 @@ is_same_flow(const struct tuple *a, const struct tuple *b)
 }
 
 bool
-who_login(struct who *w, const struct tuple *t, struct actor *out)
+who_login(
+    struct who *w, const struct tuple *t, uint64_t began_us, struct actor *out)
 {
 	/* The newest: a port comes again. */
 	for (size_t i = w->nsessions; i-- > 0;) {
 		struct session *s = w->sessions[i];
 
-		if (!is_same_flow(&s->connection, t))
+		if (!is_same_flow(&s->connection, t) ||
+		    (s->ended && s->opened.boot_us < began_us))
 			continue;
 		of_session(w, s, out);
 		w->counters.by_grade[out->grade]++;
@@ -467,7 +469,7 @@ who_flow(
 {
 	struct socket_owner o;
 
-	if (who_login(w, t, out)) {
+	if (who_login(w, t, UINT64_MAX, out)) {
 		*outgoing = false;
 		return;
 	}

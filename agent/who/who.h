@@ -81,8 +81,11 @@ void who_flow(
  * who_login - true, and who it is, if the flow is the SSH connection of a login
  * session. Asks memory alone; a flow is older than the session it carries, so
  * ask again at its end.
+ * @began_us: since boot; a session that has ended is the flow's only if it was
+ * opened since, for a client's port comes again. UINT64_MAX: those open now.
  */
-bool who_login(struct who *w, const struct tuple *t, struct actor *out);
+bool who_login(
+    struct who *w, const struct tuple *t, uint64_t began_us, struct actor *out);
 
 /* Counts for the heartbeat: by grade, and sessions open now. */
 struct who_counters {

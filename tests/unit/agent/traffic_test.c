@@ -48,9 +48,10 @@ names_put(struct names *n UNUSED, struct draft *d, const struct raw_name *raws,
 static struct actor login; /* what who_login answers, if it has a session */
 
 bool
-who_login(
-    struct who *w UNUSED, const struct tuple *t UNUSED, struct actor *result)
+who_login(struct who *w UNUSED, const struct tuple *t UNUSED, uint64_t began_us,
+    struct actor *result)
 {
+	assert_int_equal(began_us, 1000000000);
 	if (login.session[0] == '\0')
 		return false;
 	*result = login;

@@ -344,6 +344,31 @@ test_bind_mount(void **state UNUSED)
 	assert_int_equal(umount(to), 0);
 }
 
+/* A mount point whose name has to be escaped where mounts are listed. */
+static void
+test_odd_mount_point(void **state UNUSED)
+{
+	static const char *const ODD[] = {
+	    "p t", "tab\there", "new\nline", "back\\slash", "\xff\\0401"};
+	char from[600], to[600], name[80];
+
+	watch("in", "in/not");
+	path_of(from, "%s/in", dir);
+	for (size_t i = 0; i < ARRAY_LEN(ODD); i++) {
+		pid_t pid;
+
+		make_dir(ODD[i]);
+		path_of(to, "%s/%s", dir, ODD[i]);
+		assert_int_equal(mount(from, to, NULL, MS_BIND, NULL), 0);
+		path_of(name, "%s/a", ODD[i]);
+		pid = child(read_one, name);
+		expect(FILE_OPEN, pid, "in/a");
+		expect(FILE_READ, pid, "in/a");
+		expect_nothing(); /* and no descriptor keeps it busy */
+		assert_int_equal(umount(to), 0);
+	}
+}
+
 /* Mounted elsewhere in a namespace of the reader's own, which waits for @go. */
 static int hold[2];
 
@@ -571,6 +596,7 @@ main(void)
 	    T(test_living),
 	    T(test_outside),
 	    T(test_bind_mount),
+	    T(test_odd_mount_point),
 	    T(test_other_namespace),
 	    T(test_deleted),
 	    T(test_names),

@@ -720,9 +720,9 @@ test_login_connection(void **state UNUSED)
 	bool out = true;
 
 	open_who(false);
-	assert_false(who_login(w, &t, &a));
+	assert_false(who_login(w, &t, 500, &a));
 	login_file(100, HOUR_OLD, "deploy", BY_KEY(ED25519));
-	assert_true(who_login(w, &t, &a));
+	assert_true(who_login(w, &t, 500, &a));
 	expect(&a, GRADE_KEY, "acme", "ann", "key");
 	assert_int_equal(a.pid, 100);
 	who_flow(w, &t, &a, &out);
@@ -730,14 +730,18 @@ test_login_connection(void **state UNUSED)
 	assert_false(out);
 	/* Another service from the same port of the client. */
 	t.dport = 80;
-	assert_false(who_login(w, &t, &a));
+	assert_false(who_login(w, &t, 500, &a));
 	t.dport = 22;
 	t.proto = 17;
-	assert_false(who_login(w, &t, &a));
+	assert_false(who_login(w, &t, 500, &a));
 	/* Also behind its end. */
 	t.proto = 6;
 	logout(100, HOUR_OLD);
-	assert_true(who_login(w, &t, &a));
+	assert_true(who_login(w, &t, 500, &a));
+	/* But not for the next one from the same port. */
+	assert_false(who_login(w, &t, 1001, &a));
+	who_flow(w, &t, &a, &out);
+	assert_string_equal(a.person, "unknown");
 }
 
 /* ---- the roster ---- */
