@@ -332,7 +332,10 @@ lineage_look(const struct lineage *l, struct process *p)
 	p->loginuid = loginuid;
 	p->audit_ses = audit_ses;
 	p->uid = uid;
-	memcpy(p->exe, exe, sizeof p->exe);
+	/* One that is about to end has none any more; it keeps what it had since
+	 * its program began. */
+	if (exe[0] != '\0')
+		memcpy(p->exe, exe, sizeof p->exe);
 }
 
 static bool

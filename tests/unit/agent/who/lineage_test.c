@@ -279,6 +279,7 @@ static void
 test_exec(void **state UNUSED)
 {
 	struct process *p;
+	char path[512];
 
 	open_led();
 	lineage_fork(l, 101, 102);
@@ -289,6 +290,13 @@ test_exec(void **state UNUSED)
 	lineage_exit(l, 102);
 	host_gone(102);
 	p = lineage_get(l, 102, true);
+	assert_non_null(strstr(p->exe, "/bin/cat"));
+	/* While it ends the kernel has no program of it any more. */
+	process(109, 101, MINUTE_OLD, "cat");
+	lineage_exec(l, 109);
+	host_path(path, "%s/proc/109/exe", host_dir);
+	assert_int_equal(unlink(path), 0);
+	p = lineage_get(l, 109, false);
 	assert_non_null(strstr(p->exe, "/bin/cat"));
 	/* A program of a process that was never seen. */
 	process(108, 101, MINUTE_OLD, "cat");
