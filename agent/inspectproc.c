@@ -95,6 +95,7 @@ static struct inspect {
 	struct answer *answer;
 	struct buf member;
 	const char *part; /* a fixed name of the member, or NULL */
+	bool measured; /* the hub asks what each rule costs */
 } inspect;
 
 /* ---- answers ------------------------------------------------------------- */
@@ -220,6 +221,46 @@ found_in_text(void *ctx, struct finding *f)
 	f->member = strdup(buf_text(&i->member));
 	put_finding(i, i->answer, f);
 	finding_done(f);
+}
+
+/* How a match in a member's text was judged, for a rule writer. */
+static void
+why_in_text(void *ctx, struct why *w)
+{
+	struct inspect *i = ctx;
+	OWN(buf_done) struct buf m = {0};
+
+	w->value.from = extract_raw(i->extract, w->value.from);
+	w->value.to = extract_raw(i->extract, w->value.to);
+	for (size_t k = 0; k < w->nfacts; k++) {
+		struct why_fact *f = &w->facts[k];
+
+		if (!f->placed)
+			continue;
+		f->at.from = extract_raw(i->extract, f->at.from);
+		f->at.to = extract_raw(i->extract, f->at.to);
+	}
+	buf_init(&m, IPC_MAX);
+	buf_put_u64(&m, i->answer->id);
+	buf_put_str(&m, buf_text(&i->member));
+	why_encode(w, &m);
+	tell(i, MESSAGE_WHY, &m);
+}
+
+static void
+cost_of_rule(void *ctx, const struct scan_cost *c)
+{
+	struct inspect *i = ctx;
+	OWN(buf_done) struct buf m = {0};
+
+	buf_init(&m, IPC_MAX);
+	buf_put_u64(&m, i->answer->id);
+	buf_put_str(&m, c->detector);
+	buf_put_u64(&m, c->places);
+	buf_put_u64(&m, c->matches);
+	buf_put_u64(&m, c->refuted);
+	buf_put_u64(&m, c->us);
+	tell(i, MESSAGE_COST, &m);
 }
 
 /* A finding in a name has no place in the content. */
@@ -363,6 +404,8 @@ answer_job(struct inspect *i, struct job *j, int fd)
 	buf_put_str(&m, j->type);
 	buf_put_blob(&m, masked.data, masked.len);
 	answer_flush(i, &a);
+	if (i->measured)
+		scan_costs(i->scan, cost_of_rule, i);
 	tell(i, MESSAGE_DONE, &m);
 }
 
@@ -391,6 +434,14 @@ take_hub(struct inspect *i, const struct ipc_in *in)
 	if (in->type == MESSAGE_TAGKEY && in->len == 32) {
 		scan_key(i->scan, in->data);
 		return true;
+	}
+	if (in->type == MESSAGE_PROBE && in->len == 1) {
+		i->measured = (in->data[0] & MSG_PROBE_COST) != 0;
+		scan_measure(i->scan, i->measured);
+		return scan_explain(i->scan,
+			   (in->data[0] & MSG_PROBE_WHY) != 0 ? why_in_text
+							      : NULL,
+			   i) == 0;
 	}
 	return false;
 }

@@ -199,6 +199,9 @@ start(struct hub *h, struct child *c, int file, struct diag *why)
 	c->error[0] = '\0';
 	c->heard_us = clock_boot_us();
 	r = link_hub(c);
+	/* Behind the link that it is about, and before any job. */
+	if (r == 0 && c->role == ROLE_INSPECT && h->options.probe != 0)
+		r = ipc_send(c->link, MESSAGE_PROBE, &h->options.probe, 1, -1);
 	return r != 0 ? diag_set(why, r, "link: %s", strerror(-r)) : 0;
 }
 
@@ -399,6 +402,44 @@ take_skip(struct hub *h, struct child *c, struct cur *cur)
 }
 
 static int
+take_why(struct hub *h, struct child *c, struct cur *cur)
+{
+	OWN(why_done) struct why w = {0};
+	uint64_t id = cur_u64(cur);
+	char member[FINDING_MEMBER_MAX + 1];
+	int r;
+
+	cur_str(cur, member, sizeof member);
+	r = why_decode(&w, cur);
+	if (r != 0)
+		return r;
+	if (cur_end(cur) != 0 || !its_own(c, id))
+		return -EBADMSG;
+	if (h->calls.why != NULL)
+		h->calls.why(h->calls.ctx, id, member, &w);
+	return 0;
+}
+
+static int
+take_cost(struct hub *h, struct child *c, struct cur *cur)
+{
+	uint64_t id = cur_u64(cur);
+	char detector[96];
+	struct hub_cost k = {.detector = detector};
+
+	cur_str(cur, detector, sizeof detector);
+	k.places = cur_u64(cur);
+	k.matches = cur_u64(cur);
+	k.refuted = cur_u64(cur);
+	k.us = cur_u64(cur);
+	if (cur_end(cur) != 0 || !its_own(c, id))
+		return -EBADMSG;
+	if (h->calls.cost != NULL)
+		h->calls.cost(h->calls.ctx, id, &k);
+	return 0;
+}
+
+static int
 take_done(struct hub *h, struct child *c, struct cur *cur)
 {
 	struct job *j = c->given;
@@ -580,6 +621,8 @@ struct handler {
 static const struct handler HANDLERS[] = {
     {ROLE_INSPECT, MESSAGE_FINDING, take_finding},
     {ROLE_INSPECT, MESSAGE_SKIP, take_skip},
+    {ROLE_INSPECT, MESSAGE_WHY, take_why},
+    {ROLE_INSPECT, MESSAGE_COST, take_cost},
     {ROLE_INSPECT, MESSAGE_DONE, take_done},
     {ROLE_INSPECT, MESSAGE_OBJECT, take_object},
     {ROLE_INSPECT, MESSAGE_EXAMINED, take_examined},

@@ -22,6 +22,7 @@
 #include "lib/finding.h"
 #include "lib/flow.h"
 #include "lib/own.h"
+#include "lib/why.h"
 
 #define HUB_INSPECTORS_MAX 16
 
@@ -70,6 +71,12 @@ struct hub_close {
 	const char *how;
 };
 
+/* What one rule cost in one job. */
+struct hub_cost {
+	const char *detector;
+	uint64_t places, matches, refuted, us;
+};
+
 /* Members that a command has no use for may be NULL. */
 struct hub_calls {
 	void *ctx;
@@ -77,6 +84,9 @@ struct hub_calls {
 	 * finding holds: the callee calls finding_done. */
 	void (*finding)(void *ctx, uint64_t id, struct finding *f);
 	void (*skip)(void *ctx, uint64_t id, const struct hub_skip *s);
+	/* Only with options.probe; @w is borrowed. */
+	void (*why)(void *ctx, uint64_t id, const char *member, struct why *w);
+	void (*cost)(void *ctx, uint64_t id, const struct hub_cost *c);
 	/* Exactly once for each job. */
 	void (*done)(void *ctx, const struct hub_done *d);
 	void (*object)(void *ctx, const struct hub_object *o);
@@ -98,6 +108,7 @@ struct hub_options {
 	const char *const *rules; /* directories of packs */
 	size_t nrules;
 	unsigned inspectors; /* 1..HUB_INSPECTORS_MAX */
+	uint8_t probe; /* 0, or bits of enum msg_probe */
 };
 
 struct hub;

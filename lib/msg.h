@@ -38,6 +38,11 @@ enum msg_type {
 			 The MESSAGE_FINDING and MESSAGE_SKIP of it came before. */
 	MESSAGE_TAGKEY, /* to: 32 bytes, the key of finding tags from now on */
 	MESSAGE_RULES, /* from, first of all: str digest (64 hex), u32 rules */
+	MESSAGE_PROBE, /* to: u8 MSG_PROBE_*: what a rule writer wants to know of
+			  each job from now on; told before its DONE */
+	MESSAGE_WHY, /* from: u64 job, str member, why */
+	MESSAGE_COST, /* from: u64 job, str detector, u64 places, u64 matches,
+			 u64 refuted, u64 microseconds */
 
 	/* Capture to hub, and (DATA to CLOSE) capture to inspect. */
 	MESSAGE_FLOW_OPEN = 32, /* u64 flow, tuple, u8 midstream, u64 boot_us */
@@ -73,5 +78,7 @@ enum msg_type {
 	/* Collector: front, store, sign, report; owned by collector/wire.h. */
 	MESSAGE_COLLECTOR_FIRST = 96,
 };
+
+enum msg_probe { MSG_PROBE_WHY = 1, MSG_PROBE_COST = 2 };
 
 #endif

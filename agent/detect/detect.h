@@ -17,6 +17,7 @@
 #include "lib/finding.h"
 #include "lib/json.h"
 #include "lib/own.h"
+#include "lib/why.h"
 
 struct ruleset;
 
@@ -106,5 +107,29 @@ int scan_end(struct scan *s, scan_found_fn *found, void *ctx,
  */
 int scan_mask(struct scan *s, struct content text, struct buf *out,
     scan_found_fn *found, void *ctx) MUST_CHECK;
+
+/*
+ * scan_explain - from now on tells each match that the patterns find, how it
+ * was judged, and the near misses: at most 20 of each rule and piece, kept and
+ * refuted; then how many more. @w is borrowed; its places are offsets into
+ * the bytes that were fed. NULL ends it. Slower. Returns 0 or -ENOMEM.
+ */
+typedef void scan_why_fn(void *ctx, struct why *w);
+int scan_explain(struct scan *s, scan_why_fn *why, void *ctx) MUST_CHECK;
+
+/* What one rule cost since it was last asked. */
+struct scan_cost {
+	const char *detector; /* borrowed from the ruleset */
+	uint64_t places; /* runs of candidates that the pattern was tried at */
+	uint64_t matches; /* of the pattern */
+	uint64_t refuted; /* of these, by keyword, entropy or validator */
+	uint64_t us; /* confirming, validators and evidence */
+};
+
+/* scan_measure - whether to take the time of each rule; off at first. */
+void scan_measure(struct scan *s, bool on);
+/* scan_costs - tells each rule that had work, and begins anew. */
+typedef void scan_cost_fn(void *ctx, const struct scan_cost *c);
+void scan_costs(struct scan *s, scan_cost_fn *cost, void *ctx);
 
 #endif

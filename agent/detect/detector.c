@@ -709,6 +709,7 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 		    RULES_EVIDENCE_MAX);
 	*bits |= (uint64_t)1 << d->nevidence;
 	e = &d->evidence[d->nevidence++];
+	e->at = y;
 	if (str_eq(kind->key, "near"))
 		return evidence_near(kind, p, e, why);
 	if (str_eq(kind->key, "count"))

@@ -74,6 +74,7 @@ struct check {
 enum evidence_kind { EVIDENCE_NEAR, EVIDENCE_COUNT, EVIDENCE_VALIDATOR };
 
 struct evidence {
+	const struct yaml *at; /* its map, for its words */
 	enum evidence_kind kind;
 	struct regex *near; /* owned */
 	uint32_t before, after; /* characters */

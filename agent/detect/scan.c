@@ -27,9 +27,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/detect/explain.h"
 #include "agent/detect/rules.h"
 #include "agent/detect/tally.h"
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "lib/rng.h"
 #include "lib/seal.h"
 #include "lib/str.h"
@@ -49,9 +51,11 @@ enum {
 /* A match whose confidence waits for what is behind it. */
 struct held {
 	uint64_t at; /* where the match starts */
+	uint64_t end; /* one behind it */
 	struct span value;
 	uint64_t hash;
 	uint64_t bits; /* evidence that is there */
+	uint64_t passed; /* validators */
 	bool test;
 	bool demote;
 };
@@ -68,6 +72,7 @@ struct lane {
 	size_t nheld, waiting; /* those from @waiting on are not resolved */
 	size_t held_cap;
 	struct tally tallies[CONFIDENCE_HIGH + 1];
+	struct scan_cost cost;
 };
 
 struct masked {
@@ -92,6 +97,8 @@ struct scan {
 	bool key_set;
 	bool open;
 	bool masking;
+	bool measured;
+	struct explain *explain; /* NULL: nobody asks why; owned */
 	int err;
 	uint64_t indeterminate;
 	uint8_t normal[RULES_WIDTH_MAX];
@@ -119,6 +126,7 @@ scan_free(struct scan *s)
 	free(s->masked);
 	regex_room_free(s->room);
 	candidate_room_free(s->candidates);
+	explain_free(s->explain);
 	explicit_bzero(s, sizeof *s);
 	free(s);
 }
@@ -437,6 +445,52 @@ note_masked(struct scan *s, const struct detector *d, struct span at)
 	s->masked[s->nmasked++] = (struct masked){at, d->id};
 }
 
+/* Tells how a match was judged, if somebody asked; its value is in s->normal
+ * where a mask is wanted. */
+static void
+explain(struct scan *s, const struct lane *l, struct explain_match *m,
+    const struct held *h)
+{
+	struct tally shape = {0};
+	struct explain_view v = {.window = s->window,
+	    .len = s->len,
+	    .base = s->base,
+	    .from = h->at,
+	    .to = h->end,
+	    .room = s->room};
+
+	m->rule = l->rule;
+	m->lane = (size_t)(l - s->lanes);
+	m->value = h->value;
+	m->passed = h->passed;
+	m->bits = h->bits;
+	m->demote = h->demote;
+	m->test = h->test;
+	if (m->refuted == NULL) {
+		size_t n = normal(s, l->rule, h->value);
+
+		tally_mask(&shape, s->normal, n, l->rule->keep_first,
+		    l->rule->keep_last);
+		m->mask = shape.mask;
+	}
+	explain_tell(s->explain, m, &v);
+	tally_done(&shape);
+}
+
+/* A match that is none: says so, and is false. */
+static bool
+refuted(struct scan *s, struct lane *l, const struct held *h, const char *what,
+    uint32_t entropy_milli)
+{
+	struct explain_match m = {
+	    .refuted = what, .entropy_milli = entropy_milli};
+
+	l->cost.refuted++;
+	if (s->explain != NULL && !s->masking)
+		explain(s, l, &m, h);
+	return false;
+}
+
 /* Decides how surely, and counts. The value's bytes are in the window. */
 static void
 resolve(struct scan *s, struct lane *l, struct held *h)
@@ -450,6 +504,11 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 		    count_there(l, h, &d->evidence[i]))
 			h->bits |= (uint64_t)1 << i;
 	c = confidence_of(d, h);
+	if (s->explain != NULL && !s->masking) {
+		struct explain_match m = {.confidence = c};
+
+		explain(s, l, &m, h);
+	}
 	if (c == CONFIDENCE_NONE)
 		return;
 	t = &l->tallies[c];
@@ -573,28 +632,31 @@ static bool
 take(struct scan *s, struct lane *l, const struct regex_match *m)
 {
 	const struct detector *d = l->rule;
-	struct held h = {.at = s->base + m->from[0]};
-	uint64_t passed = 0;
+	struct held h = {.at = s->base + m->from[0], .end = s->base + m->to[0]};
 	int g = d->entropy_group;
+	uint32_t bits = 0;
 	size_t n;
 
+	l->cost.matches++;
 	if (m->from[d->secret] == SIZE_MAX ||
-	    m->from[d->secret] >= m->to[d->secret] || !gate_open(s, d, m))
+	    m->from[d->secret] >= m->to[d->secret])
 		return false;
 	h.value.from = s->base + m->from[d->secret];
 	h.value.to = s->base + m->to[d->secret];
-	if (d->entropy_milli > 0 &&
-	    (m->from[g] == SIZE_MAX ||
-		validate_entropy(s->window + m->from[g],
-		    m->to[g] - m->from[g]) < d->entropy_milli))
-		return false;
+	if (!gate_open(s, d, m))
+		return refuted(s, l, &h, "keyword", 0);
+	if (d->entropy_milli > 0 && m->from[g] != SIZE_MAX)
+		bits = validate_entropy(
+		    s->window + m->from[g], m->to[g] - m->from[g]);
+	if (bits < d->entropy_milli)
+		return refuted(s, l, &h, "entropy", bits);
 	n = normal(s, d, h.value);
-	if (!check_all(s, d, m, n, &passed, &h.demote))
-		return false;
+	if (!check_all(s, d, m, n, &h.passed, &h.demote))
+		return refuted(s, l, &h, "validator", 0);
 	h.hash = tally_hash(s->hash_key, s->normal, n);
 	h.test = d->test_values != NULL &&
 		 known_sample(d->test_values, s->normal, n);
-	h.bits = evidence_here(s, d, m->from[0], m->to[0], passed);
+	h.bits = evidence_here(s, d, m->from[0], m->to[0], h.passed);
 	hold(s, l, h);
 	return true;
 }
@@ -632,6 +694,7 @@ confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
 {
 	const struct detector *d = l->rule;
 	uint64_t start = low > d->most ? low - d->most : 0;
+	uint64_t since = s->measured ? clock_boot_us() : 0;
 	size_t last = (size_t)(high - 1 - s->base);
 	size_t end = last + 1 + d->most + SLACK;
 
@@ -661,6 +724,8 @@ confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
 		l->next = start;
 	}
 	l->tried = high;
+	l->cost.places++;
+	l->cost.us += s->measured ? clock_boot_us() - since : 0;
 }
 
 static void
@@ -862,6 +927,8 @@ scan_end(
 		r = collect(s, &list, &n);
 	if (indeterminate != NULL)
 		*indeterminate = s->indeterminate;
+	if (s->explain != NULL && !s->masking)
+		explain_end(s->explain, s->rules);
 	reset(s);
 	for (size_t i = 0; i < n; i++) {
 		if (found != NULL)
@@ -931,4 +998,34 @@ scan_mask(struct scan *s, struct content text, struct buf *out,
 	if (buf_error(out) != 0)
 		return buf_error(out);
 	return s->nmasked > 0 || unsure > 0;
+}
+
+/* ---- questions of rule writers ---- */
+
+int
+scan_explain(struct scan *s, scan_why_fn *why, void *ctx)
+{
+	explain_free(OWN_TAKE(&s->explain));
+	if (why == NULL)
+		return 0;
+	return explain_new(why, ctx, s->rules->n, &s->explain);
+}
+
+void
+scan_measure(struct scan *s, bool on)
+{
+	s->measured = on;
+}
+
+void
+scan_costs(struct scan *s, scan_cost_fn *cost, void *ctx)
+{
+	for (size_t i = 0; i < s->rules->n; i++) {
+		struct lane *l = &s->lanes[i];
+
+		l->cost.detector = l->rule->id;
+		if (l->cost.places > 0)
+			cost(ctx, &l->cost);
+		l->cost = (struct scan_cost){0};
+	}
 }
