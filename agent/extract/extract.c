@@ -13,6 +13,7 @@
 #include "agent/extract/extract.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,10 @@
 
 #include "lib/own.h"
 
+#ifndef SAN
+#define SAN 0 /* the sanitizers keep what was freed */
+#endif
+
 #define LEVELS_MAX 16
 #define RATIO_FROM (UINT64_C(1) << 20)
 
@@ -37,6 +42,7 @@ struct object {
 	struct content memory;
 	uint64_t at;
 	uint64_t max;
+	uint64_t high; /* how far it was read */
 	bool given;
 };
 
@@ -67,6 +73,8 @@ struct extract {
 	uint64_t cpu_start;
 	uint64_t hidden; /* bytes of the object that were passed over */
 	unsigned entries;
+	int statm; /* of /proc, opened before the jail */
+	uint64_t resident_start;
 	int stop; /* a budget that ends the object */
 	int failed; /* of the sink or of a read: ends at once */
 	char type[80];
@@ -79,6 +87,7 @@ static const struct extract_limits DEFAULTS = {
     .entries_max = 10000,
     .depth_max = 5,
     .cpu_us_max = 60000000,
+    .memory_max = UINT64_C(40) << 20,
 };
 
 struct extract_limits
@@ -95,6 +104,7 @@ enum {
 	OVER_CPU = -ETIME,
 	OVER_ENTRIES = -ENFILE,
 	OVER_DEPTH = -ELOOP,
+	OVER_MEMORY = -ENOBUFS,
 };
 
 static const char *
@@ -108,11 +118,14 @@ word(int err)
 	    {-ENODATA, "truncated"},
 	    {-EACCES, "encrypted"},
 	    {-ENOTSUP, "unknown compression method"},
+	    {-ESPIPE, "out of order in its container"},
+	    {-EOVERFLOW, "too large to be looked into where it lies"},
 	    {OVER_OUTPUT, "over the budget of decoded bytes"},
 	    {OVER_RATIO, "over the budget of the compression ratio"},
 	    {OVER_CPU, "over the budget of CPU time"},
 	    {OVER_ENTRIES, "over the budget of entries"},
 	    {OVER_DEPTH, "over the budget of depth"},
+	    {OVER_MEMORY, "over the budget of memory"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
@@ -129,33 +142,55 @@ tell_skip(struct extract *x, const char *reason, uint64_t bytes)
 
 /* ---- streams ------------------------------------------------------------- */
 
+/* What is in the block stays if nothing comes, so that it can be given back. */
+static void
+stream_pull(struct stream *s, size_t keep)
+{
+	size_t got = 0;
+	int r = s->pull(s->ctx, s->block + keep, STREAM_BLOCK - keep, &got);
+
+	if (got > 0) {
+		if (keep == 0)
+			s->pos = 0;
+		s->len = keep + got;
+		s->total += got;
+	}
+	if (r < 0 || got == 0) {
+		s->end = true;
+		s->err = r;
+	}
+}
+
 void
 stream_fill(struct stream *s, size_t want)
 {
 	must(want <= STREAM_BLOCK);
-	if (s->pos > 0 && (s->pos == s->len || s->len - s->pos < want)) {
+	if (s->pos == s->len && want > 0 && !s->end)
+		stream_pull(s, 0);
+	if (s->pos > 0 && !s->end && s->len - s->pos < want) {
 		memmove(s->block, s->block + s->pos, s->len - s->pos);
 		s->len -= s->pos;
 		s->pos = 0;
 	}
-	while (!s->end && s->len - s->pos < want) {
-		size_t got = 0;
-		int r = s->pull(
-		    s->ctx, s->block + s->len, STREAM_BLOCK - s->len, &got);
-
-		s->len += got;
-		s->total += got;
-		if (r < 0 || got == 0) {
-			s->end = true;
-			s->err = r;
-		}
-	}
+	while (!s->end && s->len - s->pos < want)
+		stream_pull(s, s->len);
 }
 
-static uint64_t
+uint64_t
 stream_used(const struct stream *s)
 {
 	return s->total - (s->len - s->pos);
+}
+
+void
+stream_seek(struct stream *s, uint64_t offset)
+{
+	must(s->seek != NULL);
+	s->seek(s->ctx, offset);
+	s->pos = s->len = 0;
+	s->total = offset;
+	s->end = false;
+	s->err = 0;
 }
 
 /* ---- the object as a layer ----------------------------------------------- */
@@ -195,7 +230,15 @@ object_pull(void *state, uint8_t *out, size_t max, size_t *got)
 	}
 	*got = (size_t)n;
 	o->at += (uint64_t)n;
+	if (o->high < o->at)
+		o->high = o->at;
 	return 0;
+}
+
+static void
+object_seek(struct object *o, uint64_t offset)
+{
+	o->at = offset < o->max ? offset : o->max;
 }
 
 static void
@@ -218,6 +261,39 @@ cpu_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* Pages that are resident now, 0 if that cannot be told. */
+static uint64_t
+resident(const struct extract *x)
+{
+	char text[128];
+	ssize_t n =
+	    x->statm < 0 ? -1 : pread(x->statm, text, sizeof text - 1, 0);
+	unsigned long pages = 0;
+	char *second;
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	second = strchr(text, ' ');
+	if (second != NULL)
+		pages = strtoul(second, NULL, 10);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * What decoders keep (a dictionary of 64 MiB is the format's right) is theirs;
+ * that the process does not outgrow its host is ours. Untouched pages cost
+ * nothing, so a large dictionary alone is no reason.
+ */
+static bool
+outgrown(const struct extract *x)
+{
+	uint64_t now = SAN ? 0 : resident(x);
+
+	return now > x->resident_start &&
+	       now - x->resident_start > x->lim->memory_max;
+}
+
 static int
 check_budget(struct extract *x, const struct level *l)
 {
@@ -229,6 +305,8 @@ check_budget(struct extract *x, const struct level *l)
 		return 0;
 	if (x->output > x->lim->output_max)
 		return OVER_OUTPUT;
+	if (outgrown(x))
+		return OVER_MEMORY;
 	in += (l - 1)->out.total - l->below_start;
 	if (l->given > RATIO_FROM && l->given / in > x->lim->ratio_max)
 		return OVER_RATIO;
@@ -257,6 +335,14 @@ level_pull(void *ctx, uint8_t *out, size_t max, size_t *got)
 	if (over != 0)
 		x->stop = over;
 	return r;
+}
+
+static void
+level_seek(void *ctx, uint64_t offset)
+{
+	struct level *l = ctx;
+
+	object_seek(l->state, offset);
 }
 
 /* ---- names --------------------------------------------------------------- */
@@ -392,7 +478,7 @@ push(struct extract *x, const struct layer_ops *ops, void *object)
 		l->base = below->ops->wrapper ? below->base : strlen(x->name);
 		l->below_start = stream_used(&below->out);
 		must(ops->open != NULL);
-		r = ops->open(&below->out, &l->state);
+		r = ops->open(&below->out, below->inside, &l->state);
 	}
 	if (r == 0)
 		x->nlevels++;
@@ -421,15 +507,19 @@ open_member(struct extract *x, struct level *l)
 	uint8_t *block = l->out.block;
 
 	l->out = (struct stream){.block = block, .pull = level_pull, .ctx = l};
+	if (l == x->levels) {
+		l->out.seek = level_seek;
+		l->out.size = x->size < x->object.max ? x->size : x->object.max;
+	}
 	l->inside = CONTAINER_NONE;
 	set_name(x, l);
 	if (l != x->levels && ++x->entries > x->lim->entries_max) {
 		x->stop = OVER_ENTRIES;
 		return;
 	}
-	if (l->member.encrypted) {
+	if (l->member.err != 0) {
 		x->hidden += l->member.size;
-		tell_skip(x, word(-EACCES), l->member.size);
+		tell_skip(x, word(l->member.err), l->member.size);
 		return;
 	}
 	l->open = true;
@@ -457,13 +547,27 @@ read_member(struct extract *x, struct level *l)
 {
 	static const struct layer_ops *const LAYERS[CONTAINERS] = {
 	    [CONTAINER_GZIP] = &gunzip_layer,
-	    [CONTAINER_ZIP] = &archive_zip_layer,
-	    [CONTAINER_TAR] = &archive_tar_layer,
+	    [CONTAINER_ZIP] = &archive_layer,
+	    [CONTAINER_TAR] = &archive_layer,
+	    [CONTAINER_7ZIP] = &archive_layer,
+	    [CONTAINER_CPIO] = &archive_layer,
+	    [CONTAINER_AR] = &archive_layer,
+	    [CONTAINER_CAB] = &archive_layer,
+	    [CONTAINER_RAR] = &archive_layer,
+	    [CONTAINER_RAR5] = &archive_layer,
+	    [CONTAINER_ISO9660] = &archive_layer,
+	    [CONTAINER_BZIP2] = &archive_stream_layer,
+	    [CONTAINER_XZ] = &archive_stream_layer,
+	    [CONTAINER_ZSTD] = &archive_stream_layer,
+	    [CONTAINER_LZ4] = &archive_stream_layer,
+	    [CONTAINER_LZIP] = &archive_stream_layer,
+	    [CONTAINER_COMPRESS] = &archive_stream_layer,
+	    [CONTAINER_RPM] = &archive_stream_layer,
 	};
 	struct stream *s = &l->out;
 	int r;
 
-	stream_fill(s, STREAM_WHOLE);
+	stream_fill(s, SNIFF_WANT);
 	if (x->failed != 0)
 		return;
 	l->inside = sniff_container(s->block + s->pos, s->len - s->pos);
@@ -502,24 +606,23 @@ walk(struct extract *x)
 static int
 extract_object(struct extract *x, uint64_t *examined, char *type)
 {
-	struct stream *s = &x->levels[0].out;
 	uint64_t left;
 
 	x->cpu_start = cpu_us();
+	x->resident_start = resident(x);
 	x->output = x->hidden = x->entries = 0;
 	x->stop = x->failed = 0;
 	x->name[0] = x->type[0] = '\0';
-	s->total = 0;
 	x->failed = push(x, &OBJECT, &x->object);
 	if (x->failed == 0)
 		walk(x);
-	left = x->size > s->total ? x->size - s->total : 0;
+	left = x->size > x->object.high ? x->size - x->object.high : 0;
 	if (x->stop != 0 && x->failed == 0)
 		tell_skip(x, word(x->stop), left);
 	x->name[0] = '\0';
 	if (x->stop == 0 && x->failed == 0 && x->size > x->object.max)
 		tell_skip(x, "over the budget of bytes", left);
-	*examined = s->total > x->hidden ? s->total - x->hidden : 0;
+	*examined = x->object.high > x->hidden ? x->object.high - x->hidden : 0;
 	while (x->nlevels > 0)
 		pop(x);
 	(void)str_copy(type, sizeof x->type, x->type);
@@ -578,6 +681,8 @@ extract_new(struct extract **out, struct diag *why)
 
 	if (x == NULL)
 		return -ENOMEM;
+	/* Without it only the jail's limit holds. */
+	x->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	/* For the names of archives' entries; it opens files, so now. */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	if ((r = sniff_new(&x->sniff, why)) != 0 ||
@@ -596,6 +701,7 @@ extract_free(struct extract *x)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(x->levels); i++)
 		free(x->levels[i].out.block);
+	own_close(&x->statm);
 	sniff_free(x->sniff);
 	text_free(x->text);
 	free(x);

@@ -25,6 +25,7 @@ struct extract_limits {
 	unsigned entries_max; /* members over all depths */
 	unsigned depth_max; /* containers in containers */
 	uint64_t cpu_us_max; /* CPU time of this process */
+	uint64_t memory_max; /* that decoding makes this process grow by */
 };
 
 struct extract_limits extract_limits_default(void);

@@ -25,10 +25,11 @@ struct gunzip {
 #define WINDOW (15 + 16)
 
 static int
-gunzip_open(struct stream *below, void **state)
+gunzip_open(struct stream *below, enum container kind, void **state)
 {
 	struct gunzip *g = calloc(1, sizeof *g);
 
+	(void)kind;
 	if (g == NULL)
 		return -ENOMEM;
 	g->below = below;

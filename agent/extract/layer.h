@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/extract/sniff.h"
+
 #include "lib/own.h"
 
 #define STREAM_BLOCK (128 * 1024)
@@ -26,6 +28,9 @@ struct stream {
 	uint64_t total; /* bytes that came, the block included */
 	/* Gives 1..@max bytes, or 0 at the end; or an error. */
 	int (*pull)(void *ctx, uint8_t *out, size_t max, size_t *got);
+	/* NULL, or goes on at a place of the object itself. */
+	void (*seek)(void *ctx, uint64_t offset);
+	uint64_t size; /* of what can be sought in */
 	void *ctx;
 };
 
@@ -34,20 +39,26 @@ struct stream {
  * @want are there or the stream ends. @want is at most STREAM_BLOCK.
  */
 void stream_fill(struct stream *s, size_t want);
+/* stream_used - bytes that were consumed: where the reader stands. */
+uint64_t stream_used(const struct stream *s);
+/* stream_seek - goes on at @offset; the stream must be one that can. */
+void stream_seek(struct stream *s, uint64_t offset);
 
 struct member {
 	char name[1024]; /* escaped; "" if the container has none */
-	bool encrypted;
+	int err; /* why it cannot be read at all, or 0 */
 	uint64_t size; /* as the container tells, 0 if it does not */
 };
 
 /*
  * What a kind of container can do. next: 1 and a member, 0 at the end, or an
  * error. pull gives the member's bytes. Errors: -EBADMSG damaged, -ENODATA cut
- * short, -EACCES encrypted, -ENOTSUP a method that is not known, -ENOMEM.
+ * short, -EACCES encrypted, -ENOTSUP a method that is not known, -ESPIPE a
+ * place that was passed already, -ENOMEM.
  */
 struct layer_ops {
-	int (*open)(struct stream *below, void **state);
+	/* @kind: which of its kinds, for a layer that has several. */
+	int (*open)(struct stream *below, enum container kind, void **state);
 	int (*next)(void *state, struct member *m);
 	int (*pull)(void *state, uint8_t *out, size_t max, size_t *got);
 	/* Gives back to @below what was read ahead. */
@@ -58,7 +69,8 @@ struct layer_ops {
 };
 
 extern const struct layer_ops gunzip_layer;
-extern const struct layer_ops archive_zip_layer;
-extern const struct layer_ops archive_tar_layer;
+/* Files of many members, and compressed streams of one. */
+extern const struct layer_ops archive_layer;
+extern const struct layer_ops archive_stream_layer;
 
 #endif

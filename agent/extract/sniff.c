@@ -28,6 +28,20 @@ static const char *const TYPES[CONTAINERS] = {
     [CONTAINER_GZIP] = "application/gzip",
     [CONTAINER_ZIP] = "application/zip",
     [CONTAINER_TAR] = "application/x-tar",
+    [CONTAINER_BZIP2] = "application/x-bzip2",
+    [CONTAINER_XZ] = "application/x-xz",
+    [CONTAINER_ZSTD] = "application/zstd",
+    [CONTAINER_LZ4] = "application/x-lz4",
+    [CONTAINER_LZIP] = "application/x-lzip",
+    [CONTAINER_COMPRESS] = "application/x-compress",
+    [CONTAINER_RPM] = "application/x-rpm",
+    [CONTAINER_7ZIP] = "application/x-7z-compressed",
+    [CONTAINER_CPIO] = "application/x-cpio",
+    [CONTAINER_AR] = "application/x-archive",
+    [CONTAINER_CAB] = "application/vnd.ms-cab-compressed",
+    [CONTAINER_RAR] = "application/x-rar",
+    [CONTAINER_RAR5] = "application/x-rar",
+    [CONTAINER_ISO9660] = "application/x-iso9660-image",
 };
 
 const char *
@@ -52,17 +66,70 @@ tar_sum(const uint8_t *p)
 	return told == sum;
 }
 
+/* The old binary header: sixteen-bit words of either order. */
+static bool
+old_cpio(const uint8_t *p, size_t len)
+{
+	bool big = p[0] == 0x71;
+	size_t mode, name;
+
+	if (len < 26 || p[big] != 0xc7 || p[!big] != 0x71)
+		return false;
+	mode = (size_t)p[6 + !big] << 8 | p[6 + big];
+	name = (size_t)p[20 + !big] << 8 | p[20 + big];
+	return (mode >> 12) != 0 && name > 1 && name <= 1024 &&
+	       len >= 26 + name && p[26 + name - 1] == 0;
+}
+
+struct magic_bytes {
+	enum container kind;
+	size_t at, len;
+	const char *bytes;
+	size_t least; /* bytes of the shortest one */
+};
+
+static const struct magic_bytes MAGIC[] = {
+    {CONTAINER_GZIP, 0, 3, "\x1f\x8b\x08", 10},
+    /* A local header, or an archive without entries. */
+    {CONTAINER_ZIP, 0, 4, "PK\3\4", 22},
+    {CONTAINER_ZIP, 0, 4, "PK\5\6", 22},
+    {CONTAINER_BZIP2, 4, 6, "\x31\x41\x59\x26\x53\x59", 14},
+    {CONTAINER_BZIP2, 4, 6, "\x17\x72\x45\x38\x50\x90", 14},
+    {CONTAINER_XZ, 0, 6,
+	"\xfd"
+	"7zXZ\0",
+	24},
+    {CONTAINER_ZSTD, 0, 4, "\x28\xb5\x2f\xfd", 6},
+    {CONTAINER_LZ4, 0, 4, "\x04\x22\x4d\x18", 7},
+    {CONTAINER_LZIP, 0, 5, "LZIP\1", 20},
+    {CONTAINER_COMPRESS, 0, 2, "\x1f\x9d", 4},
+    {CONTAINER_RPM, 0, 4, "\xed\xab\xee\xdb", 96},
+    {CONTAINER_7ZIP, 0, 6, "7z\xbc\xaf\x27\x1c", 32},
+    {CONTAINER_CPIO, 0, 6, "070701", 110},
+    {CONTAINER_CPIO, 0, 6, "070702", 110},
+    {CONTAINER_CPIO, 0, 6, "070707", 76},
+    {CONTAINER_AR, 0, 8, "!<arch>\n", 8},
+    {CONTAINER_CAB, 0, 8, "MSCF\0\0\0\0", 36},
+    {CONTAINER_RAR, 0, 7, "Rar!\x1a\x07\0", 20},
+    {CONTAINER_RAR5, 0, 8, "Rar!\x1a\x07\1\0", 20},
+    {CONTAINER_ISO9660, 16 * 2048, 7, "\1CD001\1", 17 * 2048},
+};
+
 enum container
 sniff_container(const uint8_t *p, size_t len)
 {
-	if (len >= 10 && memcmp(p, "\x1f\x8b\x08", 3) == 0)
-		return CONTAINER_GZIP;
-	/* A local header, or an archive without entries. */
-	if (len >= 22 &&
-	    (memcmp(p, "PK\3\4", 4) == 0 || memcmp(p, "PK\5\6", 4) == 0))
-		return CONTAINER_ZIP;
+	for (size_t i = 0; i < ARRAY_LEN(MAGIC); i++) {
+		const struct magic_bytes *m = &MAGIC[i];
+
+		if (len >= m->least && len >= m->at + m->len &&
+		    memcmp(p + m->at, m->bytes, m->len) == 0 &&
+		    (m->kind != CONTAINER_BZIP2 || memcmp(p, "BZh", 3) == 0))
+			return m->kind;
+	}
 	if (len >= TAR_BLOCK && memcmp(p + 257, "ustar", 5) == 0 && tar_sum(p))
 		return CONTAINER_TAR;
+	if (old_cpio(p, len))
+		return CONTAINER_CPIO;
 	return CONTAINER_NONE;
 }
 

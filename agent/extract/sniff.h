@@ -16,8 +16,25 @@ enum container {
 	CONTAINER_GZIP,
 	CONTAINER_ZIP,
 	CONTAINER_TAR,
+	CONTAINER_BZIP2,
+	CONTAINER_XZ,
+	CONTAINER_ZSTD,
+	CONTAINER_LZ4,
+	CONTAINER_LZIP,
+	CONTAINER_COMPRESS,
+	CONTAINER_RPM,
+	CONTAINER_7ZIP,
+	CONTAINER_CPIO,
+	CONTAINER_AR,
+	CONTAINER_CAB,
+	CONTAINER_RAR,
+	CONTAINER_RAR5,
+	CONTAINER_ISO9660,
 	CONTAINERS,
 };
+
+/* What sniff_container wants to see of a member that is that long. */
+#define SNIFF_WANT (36 * 1024)
 
 /* sniff_container - by magic bytes alone, never by a name. */
 enum container sniff_container(const uint8_t *p, size_t len);

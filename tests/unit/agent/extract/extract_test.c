@@ -207,6 +207,12 @@ archive_of(struct buf *out, const char *format, const char *options,
 
 	assert_non_null(to);
 	assert_int_equal(archive_write_set_format_by_name(a, format), 0);
+	/* A filter's name stands alone; an option has a colon. */
+	if (options != NULL && strchr(options, ':') == NULL) {
+		assert_int_equal(
+		    archive_write_add_filter_by_name(a, options), 0);
+		options = NULL;
+	}
 	if (options != NULL) {
 		assert_int_equal(archive_write_set_options(a, options), 0);
 		if (strstr(options, "encryption") != NULL)
@@ -656,6 +662,206 @@ a_refusing_sink_stops_it(void **state)
 	buf_done(&b);
 }
 
+/* ---- the other kinds ----------------------------------------------------- */
+
+static void
+files_of_many_members(void **state)
+{
+	const struct entry list[] = {
+	    {"a.txt", TEXT, strlen(TEXT)}, {"b.csv", "x;y\n", 4}};
+	static const char *const KINDS[][2] = {
+	    {"7zip", "application/x-7z-compressed"},
+	    {"cpio", "application/x-cpio"}, {"newc", "application/x-cpio"},
+	    {"bin", "application/x-cpio"}, {"arbsd", "application/x-archive"},
+	    {"iso9660", "application/x-iso9660-image"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+		struct buf b;
+
+		archive_of(&b, KINDS[i][0], NULL, list, 2);
+		assert_int_equal(run(&b, NULL), 0);
+		saw("a.txt", TEXT);
+		saw("b.csv", "x;y\n");
+		assert_int_equal(seen.nskips, 0);
+		assert_string_equal(type, KINDS[i][1]);
+		assert_int_equal(examined, b.len);
+		/* What lies behind it is looked at as it is. */
+		buf_put(&b, "behind", 6);
+		assert_int_equal(run(&b, NULL), 0);
+		saw("", "behind");
+		assert_int_equal(examined, b.len);
+		buf_done(&b);
+	}
+}
+
+static void
+compressed_streams(void **state)
+{
+	const struct entry list[] = {{"a.txt", TEXT, strlen(TEXT)}};
+	static const char *const KINDS[][2] = {{"bzip2", "application/x-bzip2"},
+	    {"xz", "application/x-xz"}, {"zstd", "application/zstd"},
+	    {"lz4", "application/x-lz4"}, {"lzip", "application/x-lzip"},
+	    {"compress", "application/x-compress"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+		struct buf b;
+
+		archive_of(&b, "raw", KINDS[i][0], list, 1);
+		assert_int_equal(run(&b, NULL), 0);
+		saw("data", TEXT);
+		assert_string_equal(type, KINDS[i][1]);
+		assert_int_equal(seen.nskips, 0);
+		assert_int_equal(examined, b.len);
+		/* A tar in it has its entries' names alone. */
+		buf_done(&b);
+		archive_of(&b, "ustar", KINDS[i][0], list, 1);
+		assert_int_equal(run(&b, NULL), 0);
+		saw("a.txt", TEXT);
+		buf_done(&b);
+	}
+}
+
+/* Each of the kinds in each other, four deep. */
+static void
+kinds_in_kinds(void **state)
+{
+	static const char *const KINDS[][2] = {{"7zip", NULL},
+	    {"newc", "bzip2"}, {"iso9660", NULL}, {"zip", NULL},
+	    {"arbsd", "xz"}, {"pax", "zstd"}};
+	const size_t n = ARRAY_LEN(KINDS);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		struct buf b, next;
+		struct extract_limits lim = extract_limits_default();
+
+		/* The depth counts the compression, too. */
+		lim.depth_max = 8;
+		text_of(&b, TEXT);
+		for (size_t k = 0; k < 4; k++) {
+			const struct entry e = {"m", b.data, b.len};
+
+			archive_of(&next, KINDS[(i + k) % n][0],
+			    KINDS[(i + k) % n][1], &e, 1);
+			buf_done(&b);
+			b = next;
+		}
+		assert_int_equal(run(&b, &lim), 0);
+		saw("m!m!m!m", TEXT);
+		for (size_t k = 0; k < seen.nskips; k++)
+			print_message("# %zu: %s %s\n", i, seen.skips[k][0],
+			    seen.skips[k][1]);
+		assert_int_equal(seen.nskips, 0);
+		buf_done(&b);
+	}
+}
+
+/* The same by a descriptor, in which a 7z is sought. */
+static void
+a_7z_by_descriptor(void **state)
+{
+	const struct entry list[] = {
+	    {"a.txt", TEXT, strlen(TEXT)}, {"b.csv", "x;y\n", 4}};
+	const struct extract_limits lim = extract_limits_default();
+	const struct extract_sink sink = {.ctx = &seen,
+	    .begin = on_begin,
+	    .text = on_text,
+	    .end = on_end,
+	    .skip = on_skip};
+	OWN_FD int fd = memfd_create("x", MFD_CLOEXEC);
+	struct buf b;
+
+	(void)state;
+	archive_of(&b, "7zip", NULL, list, 2);
+	assert_int_equal(write(fd, b.data, b.len), b.len);
+	forget();
+	assert_int_equal(extract_file(x, fd, &lim, &sink, &examined, type), 0);
+	saw("a.txt", TEXT);
+	saw("b.csv", "x;y\n");
+	assert_int_equal(examined, b.len);
+	assert_int_equal(seen.nskips, 0);
+	buf_done(&b);
+}
+
+static void
+a_damaged_7z_is_told(void **state)
+{
+	const struct entry list[] = {{"a.txt", TEXT, strlen(TEXT)}};
+	struct buf b, zip;
+	struct entry in = {"in.7z", NULL, 0};
+
+	(void)state;
+	archive_of(&b, "7zip", NULL, list, 1);
+	/* The start header points behind the end. */
+	b.len -= 10;
+	assert_int_equal(run(&b, NULL), 0);
+	assert_int_equal(seen.nskips, 1);
+	assert_int_equal(examined, b.len);
+	in.data = b.data;
+	in.len = b.len;
+	archive_of(&zip, "zip", NULL, &in, 1);
+	assert_int_equal(run(&zip, NULL), 0);
+	assert_int_equal(seen.nskips, 1);
+	assert_string_equal(seen.skips[0][1], "in.7z");
+	buf_done(&zip);
+	/* It claims to be as long as no memory is. */
+	b.data[18] = 0x40;
+	in.data = b.data;
+	archive_of(&zip, "zip", NULL, &in, 1);
+	assert_int_equal(run(&zip, NULL), 0);
+	skipped("in.7z", "too large to be looked into where it lies");
+	buf_done(&zip);
+	buf_done(&b);
+}
+
+static void
+put_le(struct buf *b, uint64_t v, size_t n)
+{
+	for (; n > 0; n--, v >>= 8)
+		buf_put_u8(b, (uint8_t)v);
+}
+
+/* A block of a RAR 5 file: its check sum, its length, then the fields. */
+static void
+rar5_block(struct buf *b, const void *fields, size_t len)
+{
+	uint8_t head[128] = {(uint8_t)len};
+
+	memcpy(head + 1, fields, len);
+	put_le(b, crc32(0, head, (uInt)(len + 1)), 4);
+	buf_put(b, head, len + 1);
+}
+
+/* RAR 5 by its published format, one stored file. */
+static void
+a_stored_rar(void **state)
+{
+	uint8_t file[] = {2, 2, sizeof TEXT - 1, 4, sizeof TEXT - 1, 0, 0, 0, 0,
+	    0, 0, 1, 5, 'c', '.', 't', 'x', 't'};
+	uint32_t sum =
+	    (uint32_t)crc32(0, (const Bytef *)TEXT, (uInt)strlen(TEXT));
+	struct buf b;
+
+	(void)state;
+	/* Fields: type, flags (data follows), its size, file flags (CRC32),
+	 * size, attributes, CRC32, compression, system, name. */
+	for (size_t i = 0; i < 4; i++)
+		file[6 + i] = (uint8_t)(sum >> 8 * i);
+	buf_init(&b, 4096);
+	buf_put(&b, "Rar!\x1a\x07\x01\0", 8);
+	rar5_block(&b, "\1\0\0", 3);
+	rar5_block(&b, file, sizeof file);
+	buf_put(&b, TEXT, strlen(TEXT));
+	rar5_block(&b, "\5\0\0", 3);
+	assert_int_equal(run(&b, NULL), 0);
+	saw("c.txt", TEXT);
+	assert_int_equal(seen.nskips, 0);
+	assert_string_equal(type, "application/x-rar");
+	buf_done(&b);
+}
+
 static int
 set_up(void **state)
 {
@@ -694,6 +900,12 @@ main(void)
 	    cmocka_unit_test(entries_and_bytes_have_budgets),
 	    cmocka_unit_test(a_long_file_is_cut_and_told),
 	    cmocka_unit_test(a_refusing_sink_stops_it),
+	    cmocka_unit_test(files_of_many_members),
+	    cmocka_unit_test(compressed_streams),
+	    cmocka_unit_test(kinds_in_kinds),
+	    cmocka_unit_test(a_7z_by_descriptor),
+	    cmocka_unit_test(a_damaged_7z_is_told),
+	    cmocka_unit_test(a_stored_rar),
 	};
 
 	return cmocka_run_group_tests_name(

@@ -1,0 +1,176 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# containers - one text with a true value of every shipped detector, in every
+# container and charset: what is found where is printed as a table, and 98 of a
+# hundred must be found. What cannot be looked into is told.
+set -u
+. "$SRC/tests/support/tap.sh"
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/containers-XXXXXX") || exit 2
+trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/in" "$dir/t"
+scan() { timeout 150 "$BIN/chaperone" scan --json --rules "$SRC/rules" "$@"; }
+
+# In latin1, too; the accents make the charsets differ.
+cat >"$dir/text" <<'END'
+STRICTLY CONFIDENTIAL - société générale, Zürich
+card 4532 0151 1283 0366 exp 04/28
+IBAN: DE89 3704 0044 0532 0130 00
+resident identity card 11010519491231002X
+SSN: 536-90-4399
+write to jane.roe@mail.example.org today
+CPF: 529.982.247-25
+aws_access_key_id = AKIAQ3EGU7PXLDYVN5WK
+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
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIFLJIIExogMZK66FasCob6/Ek0/fXNuWGFQueoQHU3M6
+-----END PRIVATE KEY-----
+eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzYW1wbGUifQ.dGhpcy1pcy1hLXNhbXBsZQ
+db_password = 'q7Wz-4kLm_92Tx8b'
+END
+detectors='marking.confidential pci.pan fin.iban cn.resident_id us.ssn pii.email br.cpf
+secret.aws_access_key secret.github_pat secret.private_key_pem secret.jwt
+secret.generic_assignment'
+
+# The charsets: NAME, and how the text gets there.
+encode() {
+	case $1 in
+	utf8) cat ;;
+	utf8-mark) printf '\xef\xbb\xbf' && cat ;;
+	utf16le) iconv -t UTF-16LE ;;
+	utf16le-mark) printf '\xff\xfe' && iconv -t UTF-16LE ;;
+	utf16be) iconv -t UTF-16BE ;;
+	utf16be-mark) printf '\xfe\xff' && iconv -t UTF-16BE ;;
+	latin1) iconv -t ISO-8859-1 ;;
+	esac
+}
+CHARSETS='utf8 utf8-mark utf16le utf16le-mark utf16be utf16be-mark latin1'
+
+# A container of the file "t" in the current directory, on standard output.
+make_plain() { cat t; }
+make_gz() { gzip -c t; }
+make_zip() { zip -q - t; }
+make_tar() { tar -cf - t; }
+make_tgz() { tar -czf - t; }
+make_bz2() { bzip2 -c t; }
+make_xz() { xz -c t; }
+make_zst() { zstd -qc t; }
+make_7z() { 7z a -bd x.7z t >/dev/null && cat x.7z; }
+make_cpio() { printf 't\n' | cpio -o -H newc --quiet; }
+make_iso() { genisoimage -quiet -R -J t; }
+make_ar() { ar rc x.a t && cat x.a; }
+make_deep() {
+	make_7z >a.7z && zip -q a.zip a.7z && tar -cjf - a.zip
+}
+# The tools that a kind wants.
+needs() {
+	case $1 in
+	plain | gz | tar | tgz) echo gzip ;;
+	bz2) echo bzip2 ;;
+	zst) echo zstd ;;
+	iso) echo genisoimage ;;
+	deep) echo 7z zip bzip2 ;;
+	*) echo "$1" ;;
+	esac
+}
+KINDS='plain gz bz2 xz zst zip tar tgz 7z cpio ar iso deep'
+
+kinds=
+for kind in $KINDS; do
+	missing=
+	for tool in $(needs "$kind"); do
+		command -v "$tool" >/dev/null || missing=$tool
+	done
+	if [ -n "$missing" ]; then
+		skip "$kind" "no $missing here"
+		continue
+	fi
+	kinds="$kinds $kind"
+	for charset in $CHARSETS; do
+		(cd "$dir/t" && rm -f -- * &&
+			encode "$charset" <"$dir/text" >t &&
+			"make_$kind" >"$dir/in/$kind.$charset")
+	done
+done
+
+# The names say nothing: the kinds are told by the bytes.
+scan --jobs 2 "$dir/in" >"$dir/out"
+is "$?" 1 "they are scanned"
+jq -r '(.path | split("/") | last) as $n | .findings[] |
+	"\($n) \(.detector)"' "$dir/out" | sort -u >"$dir/hits"
+for kind in $kinds; do
+	for charset in $CHARSETS; do
+		for d in $detectors; do
+			printf '%s %s %s\n' "$kind" "$charset" "$d"
+		done
+	done
+done | awk -v charsets="$CHARSETS" -v kinds="$kinds" '
+	NR == FNR { hit[$1 " " $2] = 1; next }
+	{ cell = $1 "." $2; all++; of[cell]++
+	  if ((cell " " $3) in hit) { found++; n[cell]++ }
+	  else missed = missed "\nmissed " cell " " $3 }
+	END {
+		nc = split(charsets, c); nk = split(kinds, k)
+		printf "%-10s", ""
+		for (i = 1; i <= nc; i++) printf "%14s", c[i]
+		for (j = 1; j <= nk; j++) {
+			printf "\n%-10s", k[j]
+			for (i = 1; i <= nc; i++) {
+				cell = k[j] "." c[i]
+				printf "%14s", (n[cell] + 0) "/" of[cell]
+			}
+		}
+		print missed
+		printf "found %d of %d\n", found, all
+	}' "$dir/hits" - >"$dir/table"
+tap_say "$(cat "$dir/table")"
+read -r found all < <(awk '/^found/ { print $2, $4 }' "$dir/table")
+[ "$all" -gt 0 ] && [ $((found * 100)) -ge $((all * 98)) ]
+ok $? "$found of $all are found"
+is "$(jq -r '.skipped[].reason' "$dir/out" | sort -u)" "" \
+	"and nothing is left out"
+is "$(jq -r 'select(.path | endswith("/deep.utf8")) | .findings[].member' \
+	"$dir/out" | sort -u)" "a.zip!a.7z!t" "members are named through all"
+is "$(jq -c 'select(.path | endswith("/7z.utf16le")) | .findings[] |
+	select(.detector == "pci.pan") | .spans' "$dir/out")" \
+	"$(jq -c 'select(.path | endswith("/plain.utf16le")) | .findings[] |
+	select(.detector == "pci.pan") | .spans' "$dir/out")" \
+	"spans are bytes of the member"
+
+# ---- what cannot be looked into ----
+mkdir "$dir/closed"
+cd "$dir/t" || exit 2
+rm -f -- *
+cp "$dir/text" t
+reason() { scan "$1" | jq -r '[.skipped[].reason] | unique | join(",")'; }
+if command -v 7z >/dev/null; then
+	7z a -bd -pword x.7z t >/dev/null
+	is "$(reason x.7z)" encrypted "an encrypted 7z"
+	7z a -bd -pword -mhe=on names.7z t >/dev/null
+	is "$(reason names.7z)" encrypted "a 7z whose directory is encrypted"
+	7z a -bd good.7z t >/dev/null
+	head -c 200 good.7z >cut.7z
+	[ -n "$(reason cut.7z)" ]
+	ok $? "a 7z that is cut"
+	head -c 40 good.7z >bad.7z
+	head -c 3000 /dev/urandom >>bad.7z
+	[ -n "$(reason bad.7z)" ]
+	ok $? "a 7z of noise"
+else
+	skip "7z files" "no 7z here"
+fi
+for tool in bzip2 xz zstd; do
+	command -v $tool >/dev/null || continue
+	$tool -qc <t >x.$tool
+	head -c 200 x.$tool >cut.$tool
+	scan cut.$tool >cut.json
+	is "$?" 8 "a cut $tool stream exits with 8"
+	[ "$(jq -r '.skipped[0].reason' cut.json)" != null ]
+	ok $? "and is told"
+	truncate -s 64M zeros
+	$tool -qc <zeros >bomb.$tool
+	reason bomb.$tool | grep -q '^over the budget'
+	ok $? "a bomb in $tool stops"
+done
+done_testing
