@@ -2,41 +2,47 @@
 /*
  * scan - `chaperone scan`: what sensitive data lies in files.
  *
- * Owns: the walk through directories, one line a file, the exit code.
- * Never: reads a file itself (a jailed inspector does, by descriptor); follows
- * a link but one that was named; passes over anything unsaid.
+ * Owns: which files are given to the inspectors, what each came to, the
+ * progress, the sum, the exit code.
+ * Never: reads a file itself (a jailed inspector does, by descriptor); passes
+ * over anything unsaid.
  *
- * The JSON line of a file:
- *   {"path","size","type","examined":BYTES,"skipped":[{"reason","bytes"}],
- *    "findings":[{"detector","class","confidence","count","unique","member",
- *    "spans":[[from,to],...]}]}
+ * The walk is cli/walk.c, the forms of output are cli/scanout.c and its
+ * siblings, what is remembered from scan to scan is cli/scanstate.c.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/hub.h"
 #include "cli/rules.h"
+#include "cli/scanout.h"
+#include "cli/scanstate.h"
+#include "cli/walk.h"
 #include "lib/clock.h"
 #include "lib/finding.h"
-#include "lib/json.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
 
-enum { DEPTH_MAX = 256, DIRS_MAX = 32, SHOWN_MAX = 4096 };
+enum {
+	DIRS_MAX = 32,
+	SHOWN_MAX = 4096,
+	PARTS_MAX = 100000, /* findings, and skips, of one file */
+	SHOW_US = 200000,
+	COUNT_US = 3000000, /* for counting before the first file */
+	REASONS_SHOWN = 12,
+};
 
-#define LINES_MAX ((size_t)64 << 20) /* of findings of one file */
-#define PATH_BYTES 65536
+#define SPANS_MAX ((size_t)4 << 20) /* of one file's findings together */
+
+static const char FULL[] = "more findings than are kept";
 
 /* A file whose outcome is awaited. */
 struct pending {
@@ -44,38 +50,82 @@ struct pending {
 	uint64_t job;
 	char *path;
 	uint64_t size;
-	bool directory;
-	struct buf findings, skips; /* members of the two JSON arrays */
-	struct buf rows; /* of the table */
-};
-
-/* A directory on the way down. */
-struct frame {
-	int fd;
-	dev_t dev;
-	char **names;
-	size_t n, at;
-	size_t path_len;
+	bool directory, crashed, full;
+	struct scanstate_key key;
+	struct finding *findings; /* owned */
+	size_t nfindings, findings_cap, nspans;
+	struct scanout_skip *skips; /* owned */
+	size_t nskips, skips_cap;
 };
 
 struct scan_run {
 	struct hub *hub;
+	struct scanstate *state; /* NULL: nothing is remembered */
+	const char *state_path;
+	struct scanout out;
+	struct scanout_sum sum;
 	enum confidence least;
-	bool json, progress, colour;
+	bool progress;
 	struct pending *pending;
 	uint64_t jobs;
-	struct frame frames[DEPTH_MAX];
-	size_t depth;
-	char path[PATH_BYTES];
 	struct diag why;
-	/* What it came to. */
-	uint64_t files, bytes, found, with_findings, incomplete;
 	int refused; /* the exit code of a path that could not be begun */
-	uint64_t shown_us;
-	bool header;
+	/* Progress: bytes of files that are through, and of all. */
+	uint64_t begun_us, shown_us, through, total, total_files;
+	bool counted;
 };
 
-/* ---- lines --------------------------------------------------------------- */
+/* ---- progress ------------------------------------------------------------ */
+
+static void
+clear_progress(struct scan_run *s)
+{
+	if (s->progress && s->shown_us > 0)
+		(void)fputs("\r\033[K", stderr);
+}
+
+static void
+time_left(const struct scan_run *s, uint64_t spent_us, char *out, size_t size)
+{
+	uint64_t left;
+
+	out[0] = '\0';
+	if (!s->counted || s->through == 0 || spent_us < 1000000)
+		return;
+	if (s->through >= s->total) {
+		(void)snprintf(out, size, ", nearly done");
+		return;
+	}
+	left = (uint64_t)((double)spent_us / (double)s->through *
+			  (double)(s->total - s->through)) /
+	       1000000;
+	(void)snprintf(out, size, ", %" PRIu64 ":%02u:%02u left", left / 3600,
+	    (unsigned)(left / 60 % 60), (unsigned)(left % 60));
+}
+
+static void
+show_progress(struct scan_run *s)
+{
+	uint64_t now = clock_boot_us();
+	uint64_t spent = now - s->begun_us;
+	uint64_t files = s->sum.files + s->sum.unchanged;
+	char left[64], of[32] = "";
+
+	if (!s->progress || now - s->shown_us < SHOW_US)
+		return;
+	s->shown_us = now;
+	time_left(s, spent, left, sizeof left);
+	if (s->counted)
+		(void)snprintf(of, sizeof of, "/%" PRIu64, s->total_files);
+	(void)fprintf(stderr,
+	    "\r\033[K%" PRIu64 "%s files, %" PRIu64 " MB, %" PRIu64
+	    " findings, %.1f MB/s%s",
+	    files, of, s->through / 1000000, s->sum.found,
+	    spent > 0 ? (double)s->through / (double)spent : 0.0, left);
+	(void)fflush(stderr);
+}
+
+/* ---- what is awaited ----------------------------------------------------- */
 
 static struct pending *
 pending_new(struct scan_run *s, const char *path)
@@ -86,9 +136,6 @@ pending_new(struct scan_run *s, const char *path)
 	p->path = strdup(path);
 	must(p->path != NULL);
 	p->job = ++s->jobs;
-	buf_init(&p->findings, LINES_MAX);
-	buf_init(&p->skips, LINES_MAX);
-	buf_init(&p->rows, LINES_MAX);
 	p->next = s->pending;
 	s->pending = p;
 	return p;
@@ -111,144 +158,81 @@ pending_free(struct pending **at)
 	struct pending *p = *at;
 
 	*at = p->next;
+	for (size_t i = 0; i < p->nfindings; i++)
+		finding_done(&p->findings[i]);
+	for (size_t i = 0; i < p->nskips; i++)
+		free(p->skips[i].member);
+	free(p->findings);
+	free(p->skips);
 	free(p->path);
-	buf_done(&p->findings);
-	buf_done(&p->skips);
-	buf_done(&p->rows);
 	free(p);
 }
 
-static void
-comma(struct buf *b)
+static void *
+more(void *list, size_t n, size_t *cap, size_t size)
 {
-	if (b->len > 0)
-		buf_put_u8(b, ',');
-}
+	void *grown = list;
 
-/* One row of the table: word, count, what, and where. */
-static void
-put_row(struct scan_run *s, struct pending *p, const char *word,
-    const char *count, const char *what, const char *member)
-{
-	char path[SHOWN_MAX], inside[SHOWN_MAX];
-	const char *red = "", *plain = "";
-
-	if (s->json)
-		return;
-	if (s->colour) {
-		red = str_eq(word, "skipped") ? "\033[33m" : "\033[31m";
-		plain = "\033[0m";
+	if (n == *cap) {
+		*cap = *cap == 0 ? 8 : *cap * 2;
+		grown = reallocarray(list, *cap, size);
+		must(grown != NULL);
 	}
-	str_escape(path, sizeof path, p->path, strlen(p->path));
-	str_escape(inside, sizeof inside, member, strlen(member));
-	buf_printf(&p->rows, "%s%-8s%s %8s  %-28s  %s%s%s\n", red, word, plain,
-	    count, what, path, inside[0] != '\0' ? "!" : "", inside);
+	return grown;
 }
 
 static void
-put_skip(struct scan_run *s, struct pending *p, const char *reason,
+add_skip(struct scan_run *s, struct pending *p, const char *reason,
     const char *member, uint64_t bytes)
 {
-	struct json j;
+	struct scanout_skip *k;
 
-	comma(&p->skips);
-	json_init(&j, &p->skips);
-	json_begin_object(&j, NULL);
-	json_str(&j, "reason", reason);
-	json_uint(&j, "bytes", bytes);
-	json_end_object(&j);
-	put_row(s, p, "skipped", "", reason, member);
-}
-
-static void
-put_finding(struct scan_run *s, struct pending *p, const struct finding *f)
-{
-	char count[24];
-	struct json j;
-
-	comma(&p->findings);
-	json_init(&j, &p->findings);
-	json_begin_object(&j, NULL);
-	json_str(&j, "detector", f->detector);
-	json_str(&j, "class", f->class_name);
-	json_str(&j, "confidence", confidence_name(f->confidence));
-	json_uint(&j, "count", f->count);
-	json_uint(&j, "unique", f->unique);
-	json_str(&j, "member", f->member);
-	json_begin_array(&j, "spans");
-	for (size_t i = 0; i < f->nspans; i++) {
-		json_begin_array(&j, NULL);
-		json_uint(&j, NULL, f->spans[i].from);
-		json_uint(&j, NULL, f->spans[i].to);
-		json_end_array(&j);
-	}
-	json_end_array(&j);
-	json_end_object(&j);
-	(void)snprintf(count, sizeof count, "%" PRIu64, f->count);
-	put_row(s, p, confidence_name(f->confidence), count, f->detector,
-	    f->member);
-}
-
-static void
-print_json(const struct pending *p, const struct hub_done *d)
-{
-	OWN(buf_done) struct buf line = {0};
-	OWN(buf_done) struct buf list = {0};
-	struct json j;
-
-	buf_init(&line, 3 * LINES_MAX);
-	buf_init(&list, LINES_MAX + 2);
-	json_init(&j, &line);
-	json_begin_object(&j, NULL);
-	json_bytes(&j, "path", p->path, strlen(p->path));
-	json_uint(&j, "size", d->size);
-	json_str(&j, "type", d->type);
-	json_uint(&j, "examined", d->examined);
-	buf_printf(&list, "[");
-	buf_put(&list, p->skips.data, p->skips.len);
-	buf_printf(&list, "]");
-	json_raw(&j, "skipped", list.data, list.len);
-	buf_reset(&list);
-	buf_printf(&list, "[");
-	buf_put(&list, p->findings.data, p->findings.len);
-	buf_printf(&list, "]");
-	json_raw(&j, "findings", list.data, list.len);
-	json_end_object(&j);
-	cli_line(&line);
-}
-
-static void
-clear_progress(struct scan_run *s)
-{
-	if (s->progress && s->shown_us > 0)
-		(void)fputs("\r\033[K", stderr);
-}
-
-static void
-show_progress(struct scan_run *s)
-{
-	uint64_t now = clock_boot_us();
-
-	if (!s->progress || now - s->shown_us < 200000)
+	scanout_skipped(&s->sum, reason, bytes);
+	if (p->nskips == PARTS_MAX) {
+		p->full = true;
 		return;
-	s->shown_us = now;
-	(void)fprintf(stderr,
-	    "\r\033[K%" PRIu64 " files, %" PRIu64 " MB, %" PRIu64 " findings",
-	    s->files, s->bytes / 1000000, s->found);
+	}
+	p->skips = more(p->skips, p->nskips, &p->skips_cap, sizeof *k);
+	k = &p->skips[p->nskips++];
+	*k = (struct scanout_skip){.bytes = bytes};
+	(void)snprintf(k->reason, sizeof k->reason, "%s", reason);
+	k->member = strdup(member);
+	must(k->member != NULL);
+}
+
+/* Takes the finding. */
+static void
+add_finding(struct pending *p, struct finding *f)
+{
+	if (p->nfindings == PARTS_MAX || p->nspans + f->nspans > SPANS_MAX) {
+		p->full = true;
+		finding_done(f);
+		return;
+	}
+	p->findings =
+	    more(p->findings, p->nfindings, &p->findings_cap, sizeof *f);
+	p->findings[p->nfindings++] = *f;
+	p->nspans += f->nspans;
+	*f = (struct finding){0};
 }
 
 static void
-print_rows(struct scan_run *s, struct pending *p)
+remember(struct scan_run *s, const struct pending *p)
 {
-	if (p->rows.len == 0)
+	struct scanstate_verdict v = {
+	    .found = p->nfindings > 0, .incomplete = p->nskips > 0};
+	int r;
+
+	if (s->state == NULL || p->directory || p->crashed)
+		return;
+	r = scanstate_add(s->state, &p->key, v);
+	if (r == 0)
 		return;
 	clear_progress(s);
-	if (!s->header)
-		(void)printf("%-8s %8s  %-28s  %s\n", "LEVEL", "COUNT",
-		    "DETECTOR OR REASON", "WHERE");
-	s->header = true;
-	p->rows.len--; /* cli_line brings the last line's end */
-	cli_line(&p->rows);
+	(void)fprintf(stderr,
+	    "chaperone scan: %s: %s; nothing more is remembered\n",
+	    s->state_path, strerror(-r));
+	scanstate_free(OWN_TAKE(&s->state));
 }
 
 /* A file is done: its line, and what it means for the whole. */
@@ -256,41 +240,32 @@ static void
 finish(struct scan_run *s, struct pending **at, const struct hub_done *d)
 {
 	struct pending *p = *at;
-	static const char FULL[] = "more findings than are kept";
+	struct scanout_file f = {
+	    .path = p->path, .type = d->type, .size = d->size};
 
-	if (buf_error(&p->findings) != 0 || buf_error(&p->skips) != 0) {
-		buf_reset(&p->findings);
-		buf_reset(&p->skips);
-		put_skip(s, p, FULL, "", 0);
-		s->incomplete++;
-		s->with_findings++;
+	if (p->full) {
+		if (p->nskips == PARTS_MAX)
+			free(p->skips[--p->nskips].member);
+		add_skip(s, p, FULL, "", 0);
+		s->sum.incomplete++;
 	}
-	s->with_findings += p->findings.len > 0;
-	if (p->directory && p->findings.len + p->skips.len == 0) {
-		pending_free(at);
-		return;
+	s->sum.with_findings += p->nfindings > 0;
+	s->sum.files += !p->directory;
+	s->sum.bytes += d->examined;
+	s->through += p->size;
+	f.examined = d->examined;
+	f.findings = p->findings;
+	f.nfindings = p->nfindings;
+	f.skips = p->skips;
+	f.nskips = p->nskips;
+	if (!p->directory || p->nfindings + p->nskips > 0) {
+		if (!s->out.format->machine && p->nfindings + p->nskips > 0)
+			clear_progress(s);
+		s->out.format->file(&s->out, &f);
 	}
-	s->files += !p->directory;
-	s->bytes += d->examined;
-	if (s->json)
-		print_json(p, d);
-	else
-		print_rows(s, p);
+	remember(s, p);
 	pending_free(at);
 	show_progress(s);
-}
-
-/* A thing that no inspector sees. @incomplete: content was missed. */
-static void
-told(struct scan_run *s, const char *type, const char *reason, uint64_t size,
-    bool incomplete)
-{
-	struct pending *p = pending_new(s, s->path);
-	struct hub_done d = {.job = p->job, .size = size, .type = type};
-
-	put_skip(s, p, reason, "", size);
-	s->incomplete += incomplete;
-	finish(s, &s->pending, &d);
 }
 
 /* ---- answers ------------------------------------------------------------- */
@@ -300,11 +275,12 @@ on_finding(void *ctx, uint64_t id, struct finding *f)
 {
 	struct scan_run *s = ctx;
 
-	if (f->confidence >= s->least) {
-		s->found++;
-		put_finding(s, *pending_find(s, id), f);
+	if (f->confidence < s->least) {
+		finding_done(f);
+		return;
 	}
-	finding_done(f);
+	s->sum.found++;
+	add_finding(*pending_find(s, id), f);
 }
 
 static void
@@ -312,8 +288,8 @@ on_skip(void *ctx, uint64_t id, const struct hub_skip *k)
 {
 	struct scan_run *s = ctx;
 
-	s->incomplete++;
-	put_skip(s, *pending_find(s, id), k->reason, k->member, k->bytes);
+	s->sum.incomplete++;
+	add_skip(s, *pending_find(s, id), k->reason, k->member, k->bytes);
 }
 
 static void
@@ -323,6 +299,7 @@ on_done(void *ctx, const struct hub_done *d)
 	struct pending **p = pending_find(s, d->job);
 	struct hub_done known = *d;
 
+	(*p)->crashed = d->crashed;
 	if (d->crashed)
 		known.size = (*p)->size;
 	if ((*p)->directory)
@@ -336,8 +313,8 @@ on_loss(void *ctx, const char *stage, const char *reason, uint64_t lost,
 {
 	struct scan_run *s = ctx;
 
-	(void)bytes;
-	s->incomplete++;
+	s->sum.incomplete++;
+	scanout_skipped(&s->sum, reason, bytes);
 	clear_progress(s);
 	(void)fprintf(stderr, "chaperone scan: %s: %s (%" PRIu64 ")\n", stage,
 	    reason, lost);
@@ -345,25 +322,13 @@ on_loss(void *ctx, const char *stage, const char *reason, uint64_t lost,
 
 /* ---- the walk ------------------------------------------------------------ */
 
-static const char *
-reason_of(int err)
-{
-	return err == EACCES || err == EPERM ? "permission denied"
-	       : err == ENOENT               ? "vanished"
-	       : err == ELOOP                ? "symbolic link"
-					     : "cannot be opened";
-}
-
-/* @fd is taken. */
+/* @fd is taken; -1 for a directory, whose name alone is looked at. */
 static int
-submit(
-    struct scan_run *s, int fd, const char *name, uint64_t size, bool directory)
+submit(struct scan_run *s, struct pending *p, int fd)
 {
-	struct pending *p = pending_new(s, s->path);
+	const char *name = walk_name(p->path);
 	int r;
 
-	p->size = size;
-	p->directory = directory;
 	while ((r = hub_submit(s->hub, p->job, fd, 0, name, strlen(name))) ==
 	       -EAGAIN) {
 		r = hub_step(s->hub, -1, &s->why);
@@ -376,223 +341,113 @@ submit(
 	return r;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void
-frame_done(struct frame *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		free(f->names[i]);
-	free(f->names);
-	own_close(&f->fd);
-}
-
-static int
-read_names(struct frame *f)
-{
-	DIR *dir;
-	struct dirent *e;
-	size_t cap = 0;
-	int copy = dup(f->fd);
-
-	dir = copy >= 0 ? fdopendir(copy) : NULL;
-	if (dir == NULL) {
-		int r = -errno;
-
-		own_close(&copy);
-		return r;
-	}
-	while ((errno = 0, e = readdir(dir)) != NULL) {
-		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
-			continue;
-		if (f->n == cap) {
-			char **more;
-
-			cap = cap == 0 ? 64 : cap * 2;
-			more = reallocarray(f->names, cap, sizeof *more);
-			must(more != NULL);
-			f->names = more;
-		}
-		f->names[f->n] = strdup(e->d_name);
-		must(f->names[f->n] != NULL);
-		f->n++;
-	}
-	if (errno != 0) {
-		int r = -errno;
-
-		(void)closedir(dir);
-		return r;
-	}
-	(void)closedir(dir);
-	qsort(f->names, f->n, sizeof *f->names, compare);
-	return 0;
-}
-
-/* File systems whose files are no files. */
+/* True if the state knows the file as it is now. */
 static bool
-pseudo(int fd)
+unchanged(struct scan_run *s, const struct scanstate_key *k, uint64_t size)
 {
-	static const long TYPES[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC,
-	    DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC,
-	    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC,
-	    PSTOREFS_MAGIC, EFIVARFS_MAGIC, DEVPTS_SUPER_MAGIC};
-	struct statfs fs;
+	struct scanstate_verdict v;
 
-	if (fstatfs(fd, &fs) != 0)
+	if (s->state == NULL || !scanstate_knows(s->state, k, &v))
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(TYPES); i++)
-		if (fs.f_type == TYPES[i])
-			return true;
-	return false;
+	s->sum.unchanged++;
+	s->through += size;
+	s->sum.unchanged_found += v.found;
+	s->sum.unchanged_incomplete += v.incomplete;
+	show_progress(s);
+	return true;
 }
 
-/* @fd is taken. */
 static int
-enter_directory(
-    struct scan_run *s, int fd, const struct stat *st, const char *name)
+on_file(void *ctx, int fd, const char *path, const struct stat *st)
 {
-	struct frame *f;
-	int r;
+	struct scan_run *s = ctx;
+	struct scanstate_key k = scanstate_key(st);
+	struct pending *p;
 
-	if (s->depth == DEPTH_MAX || pseudo(fd)) {
-		told(s, "inode/directory",
-		    s->depth == DEPTH_MAX ? "too deep" : "pseudo file system",
-		    0, true);
+	if (unchanged(s, &k, (uint64_t)st->st_size)) {
 		own_close(&fd);
 		return 0;
 	}
-	f = &s->frames[s->depth];
-	*f = (struct frame){
-	    .fd = fd, .dev = st->st_dev, .path_len = strlen(s->path)};
-	r = read_names(f);
-	if (r != 0) {
-		told(s, "inode/directory", reason_of(-r), 0, true);
-		frame_done(f);
-		return 0;
-	}
-	s->depth++;
-	return submit(s, -1, name, 0, true);
+	p = pending_new(s, path);
+	p->size = (uint64_t)st->st_size;
+	p->key = k;
+	return submit(s, p, fd);
 }
 
-static const char *
-special(mode_t mode)
+static int
+on_directory(void *ctx, const char *path)
 {
-	if (S_ISLNK(mode))
-		return "inode/symlink";
-	if (S_ISFIFO(mode))
-		return "inode/fifo";
-	if (S_ISSOCK(mode))
-		return "inode/socket";
-	if (S_ISBLK(mode))
-		return "inode/blockdevice";
-	return "inode/chardevice";
+	struct scan_run *s = ctx;
+	struct pending *p = pending_new(s, path);
+
+	p->directory = true;
+	return submit(s, p, -1);
 }
 
-/* Something that is neither a file nor a directory: it holds no content. */
+/* A thing that no inspector sees. */
 static void
-tell_special(struct scan_run *s, mode_t mode)
+on_told(void *ctx, const struct walk_told *t)
 {
-	told(s, special(mode),
-	    S_ISLNK(mode) ? "symbolic link" : "not a regular file", 0, false);
+	struct scan_run *s = ctx;
+	struct pending *p = pending_new(s, t->path);
+	struct hub_done d = {.job = p->job, .size = t->size, .type = t->type};
+
+	p->crashed = true; /* nothing to be remembered */
+	if (t->missed) {
+		s->sum.incomplete++;
+		add_skip(s, p, t->reason, "", t->size);
+	} else {
+		/* It holds no content: told, but nothing was missed. */
+		p->skips =
+		    more(p->skips, p->nskips, &p->skips_cap, sizeof *p->skips);
+		p->skips[0] = (struct scanout_skip){.bytes = t->size};
+		(void)snprintf(
+		    p->skips[0].reason, SCANOUT_REASON, "%s", t->reason);
+		p->skips[0].member = strdup("");
+		must(p->skips[0].member != NULL);
+		p->nskips = 1;
+	}
+	finish(s, &s->pending, &d);
 }
 
-static const char *
-last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
-/* Opens what lies at a path, and gives it to whoever it is for. */
-static int
-visit(struct scan_run *s, int dir, const char *path, int flags)
-{
-	const char *name = last_part(path);
-	struct stat st;
-	int fd;
-
-	/* A look first: opening a device or a pipe can have effects. */
-	if (fstatat(dir, path, &st,
-		(flags & O_NOFOLLOW) != 0 ? AT_SYMLINK_NOFOLLOW : 0) != 0) {
-		int e = errno;
-
-		told(s, "", reason_of(e), 0, true);
-		return -e;
-	}
-	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-		tell_special(s, st.st_mode);
-		return 0;
-	}
-	fd = openat(
-	    dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		int e = errno;
-
-		told(s, S_ISDIR(st.st_mode) ? "inode/directory" : "",
-		    reason_of(e), (uint64_t)st.st_size, true);
-		own_close(&fd);
-		return -e;
-	}
-	if (S_ISDIR(st.st_mode))
-		return enter_directory(s, fd, &st, name);
-	if (!S_ISREG(st.st_mode)) {
-		/* It was replaced between the two looks. */
-		own_close(&fd);
-		tell_special(s, st.st_mode);
-		return 0;
-	}
-	return submit(s, fd, name, (uint64_t)st.st_size, false);
-}
-
-/* The next name of the innermost directory. */
-static int
-step_down(struct scan_run *s)
-{
-	struct frame *f = &s->frames[s->depth - 1];
-	const char *name;
-	size_t at = f->path_len;
-	int r;
-
-	if (f->at == f->n) {
-		frame_done(f);
-		s->depth--;
-		return 0;
-	}
-	name = f->names[f->at++];
-	if (at > 0 && s->path[at - 1] != '/')
-		s->path[at++] = '/';
-	if (str_copy(s->path + at, sizeof s->path - at, name) != 0) {
-		s->path[f->path_len] = '\0';
-		told(s, "", "the path is too long", 0, true);
-		return 0;
-	}
-	r = visit(s, f->fd, name, O_NOFOLLOW);
-	/* What one file refuses is told; what the hub cannot do ends it. */
-	return s->why.text[0] != '\0' ? r : 0;
-}
+/* ---- counting, for the time that is left --------------------------------- */
 
 static int
-walk(struct scan_run *s, const char *path)
+count_file(void *ctx, int fd, const char *path, const struct stat *st)
 {
-	int r;
+	struct scan_run *s = ctx;
 
-	if (str_copy(s->path, sizeof s->path, path) != 0)
-		return -ENAMETOOLONG;
-	r = visit(s, AT_FDCWD, path, 0);
-	while (s->why.text[0] == '\0' && s->depth > 0) {
-		int e = step_down(s);
+	(void)path;
+	own_close(&fd);
+	s->total += (uint64_t)st->st_size;
+	s->total_files++;
+	return clock_boot_us() - s->begun_us > COUNT_US;
+}
 
-		if (e != 0 && r == 0)
-			r = e;
-	}
-	while (s->depth > 0)
-		frame_done(&s->frames[--s->depth]);
-	return r;
+static void
+count_told(void *ctx, const struct walk_told *t)
+{
+	struct scan_run *s = ctx;
+
+	(void)t;
+	s->total_files++;
+}
+
+/* Without a terminal nobody asks; and a tree too large to count has no end. */
+static void
+count_all(struct scan_run *s, char *const *paths, int n)
+{
+	struct walk_calls c = {
+	    .ctx = s, .file = count_file, .told = count_told};
+	int stop = 0;
+
+	if (!s->progress)
+		return;
+	for (int i = 0; i < n && stop == 0; i++)
+		if (walk_path(&c, paths[i], &stop) != 0)
+			continue; /* told when it is scanned */
+	s->counted = stop == 0;
+	s->begun_us = clock_boot_us();
 }
 
 /* ---- the command --------------------------------------------------------- */
@@ -601,6 +456,7 @@ struct scan_args {
 	const char *rules[DIRS_MAX];
 	size_t nrules;
 	uint64_t jobs;
+	const struct scanout_format *format;
 	char **paths;
 	int npaths;
 };
@@ -624,6 +480,19 @@ option(struct scan_run *s, struct scan_args *a, const char *name,
 			    value);
 		return 0;
 	}
+	if (str_eq(name, "--format")) {
+		a->format = scanout_find(value);
+		return a->format != NULL
+			   ? 0
+			   : cli_usage("scan",
+				 "--format is table, json, sarif or html, not "
+				 "\"%s\"",
+				 value);
+	}
+	if (str_eq(name, "--state")) {
+		s->state_path = value;
+		return 0;
+	}
 	if (str_u64(value, HUB_INSPECTORS_MAX, &a->jobs) != 0 || a->jobs == 0)
 		return cli_usage("scan", "--jobs is a number from 1 to %d",
 		    HUB_INSPECTORS_MAX);
@@ -634,7 +503,7 @@ static int
 parse(struct scan_run *s, struct scan_args *a, int argc, char **argv)
 {
 	static const char *const VALUED[] = {
-	    "--rules", "--min-confidence", "--jobs"};
+	    "--rules", "--min-confidence", "--format", "--state", "--jobs"};
 	int n = 0;
 	bool options = true;
 
@@ -652,7 +521,7 @@ parse(struct scan_run *s, struct scan_args *a, int argc, char **argv)
 			continue;
 		}
 		if (str_eq(argv[i], "--json")) {
-			s->json = true;
+			a->format = &scanout_json;
 			continue;
 		}
 		for (size_t k = 0; k < ARRAY_LEN(VALUED); k++)
@@ -688,37 +557,84 @@ refuse(struct scan_run *s, const char *path, int err)
 static int
 scan_all(struct scan_run *s, const struct scan_args *a)
 {
+	struct walk_calls c = {.ctx = s,
+	    .file = on_file,
+	    .directory = on_directory,
+	    .told = on_told};
+	int stop = 0;
 	int r = 0;
 
-	for (int i = 0; i < a->npaths && s->why.text[0] == '\0'; i++) {
-		r = walk(s, a->paths[i]);
-		if (r != 0 && s->why.text[0] == '\0')
+	if (s->out.format->begin != NULL)
+		s->out.format->begin(&s->out);
+	for (int i = 0; i < a->npaths && stop == 0; i++) {
+		r = walk_path(&c, a->paths[i], &stop);
+		if (r != 0 && stop == 0)
 			refuse(s, a->paths[i], r);
 	}
-	r = 0;
-	while (r == 0 && s->why.text[0] == '\0' && !hub_idle(s->hub)) {
+	r = stop;
+	while (r == 0 && !hub_idle(s->hub)) {
 		r = hub_step(s->hub, -1, &s->why);
 		show_progress(s);
 	}
 	clear_progress(s);
-	return s->why.text[0] != '\0' ? -EIO : r;
+	if (r == 0 && s->out.format->end != NULL)
+		s->out.format->end(&s->out, &s->sum);
+	return r;
 }
 
 static int
-verdict(const struct scan_run *s)
+by_count(const void *a, const void *b)
 {
-	if (!s->json)
+	const struct scanout_reason *x = a;
+	const struct scanout_reason *y = b;
+
+	return x->n != y->n ? (x->n < y->n ? 1 : -1) : strcmp(x->text, y->text);
+}
+
+/* What was not examined, the most frequent reason first. */
+static void
+say_reasons(struct scanout_sum *s)
+{
+	qsort(s->reasons, s->nreasons, sizeof s->reasons[0], by_count);
+	for (size_t i = 0; i < s->nreasons; i++) {
+		if (i == REASONS_SHOWN) {
+			(void)fprintf(
+			    stderr, "  … %zu more reasons\n", s->nreasons - i);
+			return;
+		}
+		(void)fprintf(stderr,
+		    "  not examined: %s (%" PRIu64 ", %" PRIu64 " bytes)\n",
+		    s->reasons[i].text, s->reasons[i].n, s->reasons[i].bytes);
+	}
+}
+
+static int
+verdict(struct scan_run *s)
+{
+	struct scanout_sum *m = &s->sum;
+
+	if (s->out.format != &scanout_json || s->progress) {
 		(void)fprintf(stderr,
 		    "%" PRIu64 " files, %" PRIu64 " bytes examined; %" PRIu64
 		    " findings in %" PRIu64 " files; %" PRIu64
 		    " parts not examined\n",
-		    s->files, s->bytes, s->found, s->with_findings,
-		    s->incomplete);
+		    m->files, m->bytes, m->found, m->with_findings,
+		    m->incomplete);
+		say_reasons(m);
+		if (m->unchanged > 0)
+			(void)fprintf(stderr,
+			    "%" PRIu64 " files unchanged since they were "
+			    "examined: %" PRIu64 " with findings, %" PRIu64
+			    " with parts not examined\n",
+			    m->unchanged, m->unchanged_found,
+			    m->unchanged_incomplete);
+	}
 	if (s->refused != 0)
 		return s->refused;
-	if (s->with_findings > 0)
+	if (m->with_findings + m->unchanged_found > 0)
 		return CLI_DIFFERENCE;
-	return s->incomplete > 0 ? CLI_INCOMPLETE : CLI_OK;
+	return m->incomplete + m->unchanged_incomplete > 0 ? CLI_INCOMPLETE
+							   : CLI_OK;
 }
 
 static uint64_t
@@ -733,42 +649,80 @@ processors(void)
 	return n > HUB_INSPECTORS_MAX ? HUB_INSPECTORS_MAX : (uint64_t)n;
 }
 
+/* Verdicts hold for these rules, this level and this release. */
 static int
-run(int argc, char **argv)
+open_state(struct scan_run *s)
 {
-	struct scan_run *s = calloc(1, sizeof *s);
-	struct scan_args a = {.jobs = processors()};
+	char under[256];
+	bool fresh = false;
+	int r;
+
+	if (s->state_path == NULL)
+		return 0;
+	r = str_format(under, sizeof under, "%s %s %s", hub_digest(s->hub),
+	    confidence_name(s->least), VERSION);
+	if (r == 0)
+		r = scanstate_open(
+		    s->state_path, under, &s->state, &fresh, &s->why);
+	if (r == 0 && fresh && s->progress)
+		(void)fprintf(
+		    stderr, "chaperone scan: %s begins anew\n", s->state_path);
+	return r;
+}
+
+static int
+scan_run(struct scan_run *s, struct scan_args *a)
+{
 	struct hub_calls calls = {.ctx = s,
 	    .finding = on_finding,
 	    .skip = on_skip,
 	    .done = on_done,
 	    .loss = on_loss};
-	struct hub_options o = {.bin = cli_bin(), .rules = a.rules};
+	struct hub_options o = {.bin = cli_bin(), .rules = a->rules};
+	int r;
+
+	s->progress = cli_tty(STDERR_FILENO);
+	scanout_init(
+	    &s->out, a->format, !a->format->machine && cli_tty(STDOUT_FILENO));
+	if (a->nrules == 0)
+		a->rules[a->nrules++] = cli_rules_dir();
+	o.nrules = a->nrules;
+	o.inspectors = (unsigned)a->jobs;
+	s->begun_us = clock_boot_us();
+	r = hub_start(&o, &calls, &s->hub, &s->why);
+	if (r != 0)
+		return cli_error("scan", cli_exit_for(r), "%s", s->why.text);
+	s->sum.digest = hub_digest(s->hub);
+	r = open_state(s);
+	if (r != 0) /* what is wrong is an argument */
+		return cli_error("scan",
+		    r == -EACCES || r == -EPERM ? CLI_DENIED : CLI_USAGE, "%s",
+		    s->why.text);
+	count_all(s, a->paths, a->npaths);
+	r = scan_all(s, a);
+	if (r != 0)
+		return cli_error("scan", cli_exit_for(r), "%s",
+		    s->why.text[0] != '\0' ? s->why.text : strerror(-r));
+	return verdict(s);
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct scan_run *s = calloc(1, sizeof *s);
+	struct scan_args a = {.jobs = processors(), .format = &scanout_table};
 	int r;
 
 	must(s != NULL);
 	s->least = CONFIDENCE_LOW;
 	r = parse(s, &a, argc, argv);
-	if (r != 0) {
-		free(s);
-		return r;
-	}
-	s->progress = cli_tty(STDERR_FILENO);
-	s->colour = !s->json && cli_tty(STDOUT_FILENO);
-	if (a.nrules == 0)
-		a.rules[a.nrules++] = cli_rules_dir();
-	o.nrules = a.nrules;
-	o.inspectors = (unsigned)a.jobs;
-	r = hub_start(&o, &calls, &s->hub, &s->why);
 	if (r == 0)
-		r = scan_all(s, &a);
-	if (r != 0)
-		r = cli_error("scan", cli_exit_for(r), "%s", s->why.text);
-	else
-		r = verdict(s);
+		r = scan_run(s, &a);
 	hub_free(s->hub);
 	while (s->pending != NULL)
 		pending_free(&s->pending);
+	scanstate_free(s->state);
+	scanout_done(&s->out);
 	free(s);
 	return r;
 }
@@ -780,7 +734,8 @@ const struct command command_scan = {
 	"Example: chaperone scan --json /srv | jq -c 'select(.findings!=[])'\n"
 	"\n"
 	"Usage: chaperone scan [--rules DIR]... [--min-confidence LEVEL]\n"
-	"                      [--jobs N] [--json] PATH...\n"
+	"                      [--format FORMAT] [--state FILE] [--jobs N]\n"
+	"                      PATH...\n"
 	"\n"
 	"Looks into files and directories, and into gzip, zip and tar within\n"
 	"them, in a jailed process. Nothing is decided by a file's name, and\n"
@@ -788,11 +743,16 @@ const struct command command_scan = {
 	"\n"
 	"  --rules DIR             rule packs; default: the shipped ones\n"
 	"  --min-confidence LEVEL  low (the default), medium or high\n"
+	"  --format FORMAT         table (the default), json: one object a\n"
+	"                          file, sarif: SARIF 2.1.0, html: one page\n"
+	"  --json                  the same as --format json\n"
+	"  --state FILE            remembers what was examined: a scan that was\n"
+	"                          ended, or begins again, leaves out what is\n"
+	"                          unchanged under the same rules\n"
 	"  --jobs N                processes; default: one a processor\n"
-	"  --json                  one object a file\n"
 	"\n"
 	"Exit: 0 nothing found, 1 something found, 2 usage or no such path,\n"
 	"3 bad rules, 4 not permitted, 8 nothing found but parts were not\n"
-	"examined.\n",
+	"examined. Files that --state leaves out count as they did.\n",
     .run = run,
 };
