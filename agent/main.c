@@ -302,15 +302,16 @@ usage(const char *word)
 	return 2;
 }
 
+static struct agent self;
+
 int
 main(int argc, char **argv)
 {
-	struct agent *a = calloc(1, sizeof *a);
+	struct agent *a = &self;
 	struct diag why = {""};
 	char state[2048];
 	int lock, r;
 
-	must(a != NULL);
 	log_open("chaperone-agent");
 	a->path = DEFAULT_CONFIG;
 	a->record = -1;
@@ -345,6 +346,5 @@ main(int argc, char **argv)
 	outbox_free(a->out);
 	config_done(&a->config);
 	close(lock);
-	free(a);
 	return r == 0 ? 0 : 3;
 }

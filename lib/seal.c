@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -86,31 +87,37 @@ seal_hash_end(struct seal_hash *h, uint8_t out[SEAL_HASH])
 
 /*
  * The one-shot functions of OpenSSL 3 look the algorithm up at every call,
- * which costs seven times the digest of a short text; so the algorithm and a
- * context are kept for the life of the thread. Neither holds anything secret
- * between calls.
+ * which costs several times the digest of a short text; so it is looked up
+ * once. It holds nothing secret, and is the process's to its end.
  */
+static EVP_MD *sha256;
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+
+static void
+fetch_sha256(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	must(sha256 != NULL);
+}
+
 static EVP_MD_CTX *
 fresh_context(void)
 {
-	static _Thread_local EVP_MD_CTX *ctx;
-	static _Thread_local EVP_MD *md;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-	if (ctx == NULL) {
-		md = EVP_MD_fetch(NULL, "SHA256", NULL);
-		ctx = EVP_MD_CTX_new();
-	}
-	must(md != NULL && ctx != NULL);
-	must(EVP_DigestInit_ex(ctx, md, NULL) == 1);
+	must(pthread_once(&sha256_once, fetch_sha256) == 0);
+	must(ctx != NULL && EVP_DigestInit_ex(ctx, sha256, NULL) == 1);
 	return ctx;
 }
 
+/* Frees the context, which wipes what it holds. */
 static void
 finish(EVP_MD_CTX *ctx, uint8_t out[SEAL_HASH])
 {
 	unsigned n = SEAL_HASH;
 
 	must(EVP_DigestFinal_ex(ctx, out, &n) == 1 && n == SEAL_HASH);
+	EVP_MD_CTX_free(ctx);
 }
 
 void
