@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "agent/detect/national.h"
+
 #include "lib/own.h"
 
 static bool
@@ -530,22 +532,35 @@ static const struct validator VALIDATORS[] = {
     {"ssn_range", ssn_range, 0.89, false},
 };
 
-const struct validator *
-validator_find(const char *name)
+static const struct validator *
+row_named(const struct validator *rows, size_t n, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(VALIDATORS); i++)
-		if (strcmp(VALIDATORS[i].name, name) == 0)
-			return &VALIDATORS[i];
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
 	return NULL;
 }
 
+const struct validator *
+validator_find(const char *name)
+{
+	size_t n;
+	const struct validator *rows = national_validators(&n);
+	const struct validator *v =
+	    row_named(VALIDATORS, ARRAY_LEN(VALIDATORS), name);
+
+	return v != NULL ? v : row_named(rows, n, name);
+}
+
+#define NAME(name, accept) #name,
 const char *const *
 validator_names(void)
 {
 	static const char *const names[] = {"cn_resident_id",
 	    "consistent_separator", "cpf", "email_address", "iban", "iin_range",
 	    "jwt", "luhn", "mixed_classes", "not_file_name", "not_placeholder",
-	    "not_repeating", "pem_private_key", "ssn_range", NULL};
+	    "not_repeating", "pem_private_key", "ssn_range",
+	    NATIONAL(NAME) NULL};
 
 	return names;
 }
