@@ -35,6 +35,7 @@
 #define GIVEN_MAX 4 /* jobs that an inspector holds */
 #define FILE_FD 4 /* where chaperone-capture finds its file */
 #define ARGS_MAX 80
+#define HEAR_MAX 65536 /* more than its socket holds */
 #define BURST 256 /* messages of one link in a row */
 #define SILENT_US 300000000 /* a job without a word for this long is stuck */
 #define FAILS_MAX 3 /* starts that failed, one after the other */
@@ -72,6 +73,7 @@ struct hub {
 	char digest[65];
 	uint32_t rules;
 	struct ipc_in in;
+	struct ipc_in heard; /* what capture said before that */
 };
 
 /* ---- processes ----------------------------------------------------------- */
@@ -638,17 +640,34 @@ static const struct handler HANDLERS[] = {
 };
 
 static int
-take(struct hub *h, struct child *c)
+take(struct hub *h, struct child *c, struct ipc_in *in)
 {
 	struct cur cur;
 
-	own_close(&h->in.fd);
-	cur_init(&cur, h->in.data, h->in.len);
+	own_close(&in->fd);
+	cur_init(&cur, in->data, in->len);
 	for (size_t i = 0; i < ARRAY_LEN(HANDLERS); i++)
-		if (HANDLERS[i].role == c->role &&
-		    HANDLERS[i].type == h->in.type)
+		if (HANDLERS[i].role == c->role && HANDLERS[i].type == in->type)
 			return HANDLERS[i].take(h, c, &cur);
 	return -EBADMSG;
+}
+
+/*
+ * Capture tells of a flow before it gives an inspector any of it, so whatever
+ * an inspector has said, what capture said before is waiting. Its end, or a
+ * message that is none, is left to whoever looks after it.
+ */
+static void
+hear_capture(struct hub *h)
+{
+	struct child *c = &h->capture;
+
+	for (int n = 0; n < HEAR_MAX && c->link >= 0; n++) {
+		if (ipc_recv(c->link, &h->heard) != 1 ||
+		    take(h, c, &h->heard) != 0)
+			return;
+		c->heard_us = clock_boot_us();
+	}
 }
 
 /* Returns 0 while the link lives, else why it does not. */
@@ -660,8 +679,10 @@ read_link(struct hub *h, struct child *c)
 
 		if (r == -EAGAIN)
 			return 0;
+		if (r == 1 && c->role == ROLE_INSPECT)
+			hear_capture(h);
 		if (r == 1)
-			r = take(h, c);
+			r = take(h, c, &h->in);
 		else if (r == 0)
 			r = -EPIPE;
 		if (r != 0)

@@ -303,7 +303,7 @@ streams_for(struct seen *s)
 	const struct stream_limits lim = {.flows_max = 64,
 	    .memory_max = 4 << 20,
 	    .flow_memory_max = 1 << 20,
-	    .idle_us = 300000000};
+	    .idle_us = 100000000};
 	struct streams *out;
 
 	assert_int_equal(streams_new(&sink, &lim, &out), 0);
@@ -344,21 +344,21 @@ test_live(void **ctx UNUSED)
 	assert_int_equal(capture_open_live("lo", true, &early, &why), 0);
 	s = streams_for(&seen);
 	e = streams_for(&first);
-	connection("127.0.0.1", 3000000);
+	connection("127.0.0.1", 1000000);
 	connection("127.0.0.1", 0);
 	read_until(c, s, &seen, 2);
 	/* Loopback shows each packet twice, and one is left out; either way a
 	 * byte counts once. */
 	assert_int_equal(seen.opened, 2);
-	assert_int_equal(seen.bytes, 3000000);
-	assert_int_equal(seen.to_server, 3000000);
+	assert_int_equal(seen.bytes, 1000000);
+	assert_int_equal(seen.to_server, 1000000);
 	assert_int_equal(seen.gaps, 0);
 	assert_string_equal(seen.how, "fin");
 	while (capture_read(early, &ip, &at) == 1)
 		streams_early(e, ip, at);
 	assert_int_equal(first.opened, 2);
 	assert_int_equal(capture_counters(c, &n), 0);
-	assert_true(n.packets > 10 && n.bytes > 3000000);
+	assert_true(n.packets > 10 && n.bytes > 1000000);
 	assert_int_equal(n.dropped, 0);
 	assert_int_equal(capture_counters(early, &n), 0);
 	assert_int_equal(n.packets, 2);
