@@ -152,6 +152,7 @@ for i in {1..400}; do
 done
 sleep 0.1
 killed=$dir/killed
+: >"$dir/first"
 "$BIN/chaperone" scan --json --rules "$SRC/rules" --state "$killed" \
 	"$dir/many" >"$dir/first" 2>/dev/null &
 pid=$!
