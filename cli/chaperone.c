@@ -158,7 +158,8 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++) {
 		if (!str_eq(argv[1], COMMANDS[i]->name))
 			continue;
-		if (cli_help(COMMANDS[i], argc - 1, argv + 1))
+		if (!COMMANDS[i]->own_help &&
+		    cli_help(COMMANDS[i], argc - 1, argv + 1))
 			return CLI_OK;
 		return COMMANDS[i]->run(argc - 1, argv + 1);
 	}

@@ -28,6 +28,7 @@ struct command {
 	const char *name;
 	const char *summary; /* one line for `chaperone --help` */
 	const char *help; /* the text of --help, an example first */
+	bool own_help; /* run() takes --help itself */
 	int (*run)(int argc, char **argv); /* argv[0] is the name */
 };
 

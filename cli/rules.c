@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rules - `chaperone rules check|test|list`: the writer's side of rule packs.
+ * rules - `chaperone rules`: the writer's side of rule packs.
  *
- * Owns: the order of the problems, test results and detectors on standard
- * output, and what each means as an exit code.
+ * Owns: the table of its verbs; check, test and list: the order of the
+ * problems, test results and detectors on standard output, and what each means
+ * as an exit code.
  * Never: scans anything but the samples that the packs carry.
  */
 #include "cli/rules.h"
@@ -183,9 +184,9 @@ job_run(struct rules_job *job)
 }
 
 static int
-run(int argc, char **argv)
+on_packs(int argc, char **argv)
 {
-	struct rules_job job = {.ndirs = 0};
+	struct rules_job job = {.verb = argv[0]};
 
 	for (int i = 1; i < argc; i++) {
 		if (str_eq(argv[i], "--json"))
@@ -193,34 +194,113 @@ run(int argc, char **argv)
 		else if (argv[i][0] == '-')
 			return cli_usage(
 			    "rules", "unknown option \"%s\"", argv[i]);
-		else if (job.verb == NULL)
-			job.verb = argv[i];
 		else if (job.ndirs == DIRS_MAX)
 			return cli_usage(
 			    "rules", "at most %d directories", DIRS_MAX);
 		else
 			job.dirs[job.ndirs++] = argv[i];
 	}
-	if (job.verb == NULL)
-		return cli_usage("rules", "check, test or list?");
-	if (!str_eq(job.verb, "check") && !str_eq(job.verb, "test") &&
-	    !str_eq(job.verb, "list"))
-		return cli_usage("rules", "no verb \"%s\"", job.verb);
 	if (job.ndirs == 0)
 		job.dirs[job.ndirs++] = cli_rules_dir();
 	return job_run(&job);
 }
 
+static const struct rules_verb rules_check = {
+    .name = "check",
+    .summary = "tells every error and warning in the rule files",
+    .help = "Example: chaperone rules check rules/\n\n"
+	    "Usage: chaperone rules check [--json] [DIR]...\n\n"
+	    "Each line names the place, what is wrong, what was meant, and\n"
+	    "the name of the problem.\n\n"
+	    "Exit: 0 no error (there may be warnings), 3 an error.\n",
+    .run = on_packs,
+};
+
+static const struct rules_verb rules_test = {
+    .name = "test",
+    .summary = "runs the samples that the rules carry",
+    .help = "Example: chaperone rules test rules/\n\n"
+	    "Usage: chaperone rules test [--json] [DIR]...\n\n"
+	    "Only what fails is told, by its place; with --json each sample\n"
+	    "is a line. No sample's text is printed.\n\n"
+	    "Exit: 0 all pass, 1 one fails, 3 a rule is refused.\n",
+    .run = on_packs,
+};
+
+static const struct rules_verb rules_list = {
+    .name = "list",
+    .summary = "lists the detectors in force, and the digest of the set",
+    .help = "Example: chaperone rules list --json | jq -r 'select(.id).id'\n\n"
+	    "Usage: chaperone rules list [--json] [DIR]...\n\n"
+	    "Exit: 0, 3 a rule is refused.\n",
+    .run = on_packs,
+};
+
+static const struct rules_verb *const VERBS[] = {&rules_check, &rules_test,
+    &rules_list, &rulesnew_verb, &rulesexplain_verb, &rulesdiff_verb,
+    &rulesbench_verb};
+
+static void
+help(FILE *to)
+{
+	(void)fputs("Example: chaperone rules test rules/\n\n"
+		    "Usage: chaperone rules VERB [--json] [ARGUMENT]...\n\n",
+	    to);
+	for (size_t i = 0; i < ARRAY_LEN(VERBS); i++)
+		(void)fprintf(
+		    to, "  %-8s %s\n", VERBS[i]->name, VERBS[i]->summary);
+	(void)fputs(
+	    "\nchaperone rules VERB --help tells more. Without DIR: ./rules, "
+	    "or the rules\nthat came with this program.\n"
+	    "Exit: 0 ok, 1 a sample failed or a difference, 2 usage, 3 a rule "
+	    "is refused,\n7 a signature does not hold, 8 parts were not "
+	    "examined.\n",
+	    to);
+}
+
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc && !str_eq(argv[i], "--"); i++)
+		if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h"))
+			return true;
+	return false;
+}
+
+static int
+run(int argc, char **argv)
+{
+	int at = 1;
+
+	/* "rules --json check" is as good as "rules check --json". */
+	while (at < argc && argv[at][0] == '-' && !str_eq(argv[at], "--help") &&
+	       !str_eq(argv[at], "-h"))
+		at++;
+	if (at < argc && argv[at][0] == '-') {
+		help(stdout);
+		return CLI_OK;
+	}
+	if (at == argc)
+		return cli_usage("rules", "which verb?");
+	for (size_t i = 0; i < ARRAY_LEN(VERBS); i++) {
+		char *verb = argv[at];
+
+		if (!str_eq(verb, VERBS[i]->name))
+			continue;
+		if (wants_help(argc, argv)) {
+			(void)fputs(VERBS[i]->help, stdout);
+			return CLI_OK;
+		}
+		memmove(argv + 1, argv, (size_t)at * sizeof *argv);
+		argv[1] = verb;
+		return VERBS[i]->run(argc - 1, argv + 1);
+	}
+	return cli_usage("rules", "no verb \"%s\"", argv[at]);
+}
+
 const struct command command_rules = {
     .name = "rules",
-    .summary = "check, test and list the rules in force",
-    .help =
-	"Example: chaperone rules test rules/\n\n"
-	"Usage: chaperone rules check|test|list [--json] [DIR]...\n\n"
-	"  check   tells every error and warning in the rule files\n"
-	"  test    runs the samples that the rules carry\n"
-	"  list    lists the detectors in force, and the digest of the set\n\n"
-	"Without DIR: ./rules, or the rules that came with this program.\n"
-	"Exit: 0 ok, 1 a sample failed, 2 usage, 3 a rule is refused.\n",
+    .summary = "write, check, test and compare rules",
+    .own_help = true,
     .run = run,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rules - where the rules are that nobody named.
+ * rules - the verbs of `chaperone rules`, and where the rules are that nobody
+ * named.
  */
 #ifndef CLI_RULES_H
 #define CLI_RULES_H
@@ -11,5 +12,15 @@
  * from PREFIX/bin. Borrowed; never NULL, but the directory may not exist.
  */
 const char *cli_rules_dir(void);
+
+struct rules_verb {
+	const char *name;
+	const char *summary;
+	const char *help; /* an example first */
+	int (*run)(int argc, char **argv); /* argv[0] is the verb */
+};
+
+extern const struct rules_verb rulesnew_verb, rulesexplain_verb, rulesdiff_verb,
+    rulesbench_verb;
 
 #endif

@@ -16,9 +16,12 @@ is $? 0 "the shipped rules are in order"
 is "$(jq -c '[.kind, .verb, .errors]' <<<"$out")" '["ruleset","check",0]' \
 	"one line, no problem"
 out=$(rules list --json "$SRC/rules")
-is "$(jq -r 'select(.id) | .id' <<<"$out" | sort | paste -sd' ')" \
-	"br.cpf cn.resident_id fin.iban marking.confidential pci.pan pii.email secret.aws_access_key secret.generic_assignment secret.github_pat secret.jwt secret.private_key_pem us.ssn" \
-	"twelve detectors"
+for id in br.cpf cn.resident_id fin.iban marking.confidential pci.pan \
+	pii.email secret.aws_access_key secret.generic_assignment \
+	secret.github_pat secret.jwt secret.private_key_pem us.ssn; do
+	is "$(jq -c "select(.id == \"$id\") | .id" <<<"$out")" "\"$id\"" \
+		"$id is listed once"
+done
 is "$(head -n 1 <<<"$out" | jq -c keys_unsorted)" \
 	'["id","uuid","title","class","sensitivity","status","pack","version","levels","tags","tests","file","line"]' \
 	"the keys of a detector"
@@ -33,7 +36,7 @@ is $? 0 "their samples pass"
 is "$(last <<<"$out" | jq -c '[.tests > 50, .failed]')" '[true,0]' \
 	"and are counted"
 is "$(grep -c 4532015112830366 <<<"$out")" 0 "no sample is printed"
-rules list "$SRC/rules" 2>&1 >/dev/null | grep -q '12 detectors, digest'
+rules list "$SRC/rules" 2>&1 >/dev/null | grep -qE '^[0-9]+ detectors, digest'
 is $? 0 "a human gets the digest as talk"
 
 # ---- others ----
