@@ -514,6 +514,96 @@ mixed_classes(const uint8_t *v, size_t n)
 	return digit && (lower || upper || other);
 }
 
+/*
+ * Pairs of letters that make up nine tenths of English words and of names in
+ * programs: one row for each first letter, a bit for each second one.
+ */
+static const char *const PAIRS[] = {"bcdgilmnprstuvy", "aeijlorsuy",
+    "aceihklorstuy", "adegilorsuvy", "acdefglmnopqrstuvwxy", "aefilortu",
+    "aeghilnorsu", "aeiortuy", "abcdefglmnoprstvz", "aeou", "aeilnosy",
+    "adefiklmopstuvy", "abeimnopsuy", "acdefgiknostuvy", "abcdfgiklmnoprstuvw",
+    "aehiloprstuy", "u", "acdegiklmnoprstuvy", "acehiklmnopqstuwy",
+    "acehilmorstuwy", "abcdegilmnprst", "aeio", "aehinors", "aceiptu",
+    "aemnopst", "aeiloz"};
+
+/*
+ * Counts pairs of letters, and those among them that words are made of. A
+ * change from small to capital parts two words.
+ */
+static size_t
+pairs(const uint8_t *v, size_t n, size_t *common)
+{
+	size_t all = 0;
+
+	*common = 0;
+	for (size_t i = 0; i + 1 < n; i++) {
+		uint8_t a = v[i], b = v[i + 1];
+
+		if (!(is_lower(a) || is_upper(a)) || !is_lower(b)) {
+			if (!is_upper(a) || !is_upper(b))
+				continue;
+		}
+		a = is_upper(a) ? (uint8_t)(a - 'A') : (uint8_t)(a - 'a');
+		b = is_upper(b) ? (uint8_t)(b - 'A' + 'a') : b;
+		all++;
+		*common += strchr(PAIRS[a], b) != NULL;
+	}
+	return all;
+}
+
+/* Digits and letters take turns so often as in random text. */
+static size_t
+turns(const uint8_t *v, size_t n)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i + 1 < n; i++)
+		k += (is_digit(v[i]) && is_alnum(v[i + 1]) &&
+			 !is_digit(v[i + 1])) ||
+		     (is_digit(v[i + 1]) && is_alnum(v[i]) && !is_digit(v[i]));
+	return k;
+}
+
+/*
+ * Not a name or a phrase: words in a row with a number at their end, a path,
+ * a reference to a member.
+ */
+static bool
+not_words(const uint8_t *v, size_t n)
+{
+	size_t common, letters = 0, parts = 0;
+	size_t all = pairs(v, n, &common);
+
+	for (size_t i = 0; i < n; i++) {
+		letters += is_lower(v[i]) || is_upper(v[i]);
+		parts += v[i] == '_' || v[i] == '-' || v[i] == '.' ||
+			 v[i] == '/' || v[i] == ':';
+	}
+	if (n > 0 && (v[0] == '/' || v[0] == '.'))
+		return false;
+	/* Two joints at least, and nearly all of it words. */
+	return !(letters * 10 >= n * 7 && all >= 5 &&
+		 common * 100 >= all * 80 && turns(v, n) <= 2 &&
+		 (parts >= 2 || letters * 100 >= n * 90));
+}
+
+/* As a random generator would have made it: few words, or many turns. */
+static bool
+random_shape(const uint8_t *v, size_t n)
+{
+	size_t common;
+	size_t all = pairs(v, n, &common);
+	size_t other = 0;
+
+	for (size_t i = 0; i < n; i++)
+		other += !is_alnum(v[i]);
+	if (n < 12 || other * 4 > n)
+		return n >= 8 && other > 0 && turns(v, n) >= 3;
+	if (turns(v, n) * 8 >= n)
+		return true;
+	return all >= 6 && common * 100 < all * 75;
+}
+
 /* accept: share of 100,000 random values of the right shape that pass. */
 static const struct validator VALIDATORS[] = {
     {"cn_resident_id", cn_resident_id, 0.00001, false},
@@ -528,7 +618,9 @@ static const struct validator VALIDATORS[] = {
     {"not_file_name", not_file_name, 1.0, true},
     {"not_placeholder", not_placeholder, 1.0, true},
     {"not_repeating", not_repeating, 1.0, false},
+    {"not_words", not_words, 1.0, true},
     {"pem_private_key", pem_private_key, 0.001, true},
+    {"random_shape", random_shape, 1.0, true},
     {"ssn_range", ssn_range, 0.89, false},
 };
 
@@ -559,8 +651,8 @@ validator_names(void)
 	static const char *const names[] = {"cn_resident_id",
 	    "consistent_separator", "cpf", "email_address", "iban", "iin_range",
 	    "jwt", "luhn", "mixed_classes", "not_file_name", "not_placeholder",
-	    "not_repeating", "pem_private_key", "ssn_range",
-	    NATIONAL(NAME) NULL};
+	    "not_repeating", "not_words", "pem_private_key", "random_shape",
+	    "ssn_range", NATIONAL(NAME) NULL};
 
 	return names;
 }

@@ -367,6 +367,16 @@ test_words(void **state UNUSED)
 	check("mixed_classes", "q7Wz-4kLm_92Tx8b", true);
 	check("mixed_classes", "onlyletters", false);
 	check("mixed_classes", "123456789", false);
+	check("not_words", "kubernetes-dashboard-certs-v2", false);
+	check("not_words", "sentence_splitter_2", false);
+	check("not_words", "/usr/share/doc/apt2/", false);
+	check("not_words", "q7Wz4kLm92Tx8bPd", true);
+	check("not_words", "Sommer2019!x", true);
+	check("random_shape", "q7Wz4kLm92Tx8bPd", true);
+	check("random_shape", "8cc2ccbc958afe31703a6ba23a7da22c", true);
+	check("random_shape", "xKqTzWpVbNjDfGhL", true);
+	check("random_shape", "correcthorse7!", false);
+	check("random_shape", "illustration1", false);
 }
 
 static void
