@@ -20,6 +20,10 @@ LDFLAGS ?=
 WERROR ?= 1
 SAN ?= 0
 V ?= 0
+# 0: without Vectorscan, more slowly.
+HS ?= $(shell pkg-config --exists libhs 2>/dev/null && echo 1 || echo 0)
+HS_LIB := $(if $(filter 1,$(HS)),libhs)
+HS_LEFT_OUT := agent/detect/$(if $(HS_LIB),candidate_none,candidate).c
 
 ifeq ($(SAN),1)
 B ?= build-san
@@ -32,9 +36,9 @@ endif
 
 PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-inspect chaperone-capture chaperone-ship chaperone-collector chaperone-front chaperone-store chaperone-sign chaperone-record chaperone-report
 
-chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/rulesnew.c cli/rulesexplain.c cli/rulesbench.c cli/rulesdiff.c cli/probe.c cli/scan.c cli/scanout.c cli/scansarif.c cli/scanpage.c cli/scanstate.c cli/walk.c cli/replay.c cli/host.c cli/status.c cli/events.c cli/evidence.c cli/verify.c cli/control.c cli/enrol.c cli/token.c cli/agents.c cli/report.c cli/run.c cli/doctor.c agent/roles.c agent/config.c
+chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/rulesnew.c cli/rulesexplain.c cli/rulesbench.c cli/rulesdiff.c cli/rulesseal.c cli/probe.c cli/scan.c cli/scanout.c cli/scansarif.c cli/scanpage.c cli/scanstate.c cli/walk.c cli/replay.c cli/host.c cli/status.c cli/events.c cli/evidence.c cli/verify.c cli/control.c cli/enrol.c cli/token.c cli/agents.c cli/report.c cli/run.c cli/doctor.c agent/roles.c agent/config.c
 chaperone_ROOMS   := agent/detect agent/ship
-chaperone_LIBS    := libpcre2-8 libhs yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
+chaperone_LIBS    := libpcre2-8 $(HS_LIB) yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 
 chaperone-agent_MAIN  := agent/main.c agent/active.c agent/roles.c agent/config.c agent/outbox.c
 chaperone-agent_ROOMS :=
@@ -50,7 +54,7 @@ chaperone-capture_LIBS  := yaml-0.1 libpcap libseccomp libcap-ng libcrypto
 
 chaperone-inspect_MAIN  := agent/inspectproc.c agent/roles.c agent/config.c
 chaperone-inspect_ROOMS := agent/extract agent/detect
-chaperone-inspect_LIBS  := libpcre2-8 libhs yaml-0.1 -lmagic zlib libarchive libseccomp libcap-ng libcrypto
+chaperone-inspect_LIBS  := libpcre2-8 $(HS_LIB) yaml-0.1 -lmagic zlib libarchive libseccomp libcap-ng libcrypto
 
 chaperone-record_MAIN  := agent/recordproc.c agent/roles.c agent/config.c
 chaperone-record_ROOMS := agent/record
@@ -88,7 +92,7 @@ ROOMS := agent/sense agent/who agent/extract agent/detect agent/record \
 agent/sense_LIBS   := libpcap
 agent/who_LIBS     := -lpam
 agent/extract_LIBS := -lmagic zlib libarchive
-agent/detect_LIBS  := libpcre2-8 libhs
+agent/detect_LIBS  := libpcre2-8 $(HS_LIB)
 agent/ship_LIBS    := libcurl libzstd libmicrohttpd gnutls
 collector/intake_LIBS := libmicrohttpd gnutls libzstd
 collector/store_LIBS  := libzstd
@@ -123,6 +127,10 @@ HARD := -fstack-protector-strong -fstack-clash-protection \
 LD_HARD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 endif
 
+# The PAM module is loaded into programs that know no sanitizer.
+PLAIN_HARD := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+$(B)/packaging/pam/%.o: HARD := $(PLAIN_HARD)
+
 pkgs = $(filter-out -l%,$(1))
 libs = $(if $(call pkgs,$(1)),$(shell pkg-config --libs $(call pkgs,$(1)))) \
 	$(filter -l%,$(1))
@@ -135,7 +143,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2);)
 # ---- objects ------------------------------------------------------------
 
 LIB_SRC := $(wildcard lib/*.c)
-room_src = $(wildcard $(1)/*.c)
+room_src = $(filter-out $(HS_LEFT_OUT),$(wildcard $(1)/*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .PHONY: all
@@ -143,7 +151,7 @@ all: $(PROGRAMS:%=$(B)/bin/%) $(B)/lib/pam_chaperone.so
 
 # Rebuilds everything when the compiler or a flag changes.
 STAMP := $(B)/flags
-FLAGS := $(CC) $(BASE) $(VISIBILITY) $(WARN) $(HARD) $(CFLAGS) $(LDFLAGS)
+FLAGS := HS=$(HS) $(CC) $(BASE) $(VISIBILITY) $(WARN) $(HARD) $(CFLAGS) $(LDFLAGS)
 $(STAMP): FORCE
 	@mkdir -p $(B)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
@@ -162,7 +170,7 @@ $(B)/lib.a: $(call obj,$(LIB_SRC))
 
 # Every file compiles, also those of programs that are not linked yet.
 .PHONY: objects
-objects: $(call obj,$(filter-out packaging/%,$(wildcard lib/*.c agent/*.c \
+objects: $(call obj,$(filter-out packaging/% $(HS_LEFT_OUT),$(wildcard lib/*.c agent/*.c \
     agent/*/*.c collector/*.c collector/*/*.c cli/*.c)))
 
 define room_rule
@@ -183,7 +191,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
 $(B)/lib/pam_chaperone.so: $(call obj,$(wildcard packaging/pam/*.c))
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(HARD) $(CFLAGS) $(LDFLAGS) -shared \
+	$(call say,LD,$@)$(CC) $(PLAIN_HARD) $(CFLAGS) $(LDFLAGS) -shared \
 	    -Wl,-z,relro,-z,now -o $@ $^ -lpam
 
 # ---- tests --------------------------------------------------------------

@@ -238,7 +238,7 @@ static const struct rules_verb rules_list = {
 
 static const struct rules_verb *const VERBS[] = {&rules_check, &rules_test,
     &rules_list, &rulesnew_verb, &rulesexplain_verb, &rulesdiff_verb,
-    &rulesbench_verb};
+    &rulesbench_verb, &rulesseal_sign, &rulesseal_verify};
 
 static void
 help(FILE *to)
