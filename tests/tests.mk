@@ -55,7 +55,7 @@ check: deps-test
 ##? check-lint, check-unit, check-fuzz, check-rules, check-journeys, check-net, check-attack: one stage; T=PATTERN chooses within it
 .PHONY: check-lint check-unit check-fuzz check-rules check-journeys check-net check-attack
 check-lint:
-	@$(call try_build,all)
+	@$(call try_build,all $(SUPPORT))
 	@CC=$(CC) tests/run lint
 check-unit:
 	@$(call try_build,$(UNIT))
