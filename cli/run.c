@@ -419,6 +419,21 @@ look(struct run *r)
 	ledger_close(l);
 }
 
+/* What an earlier run recorded was told then. */
+static void
+skip_old(struct run *r)
+{
+	char path[4096];
+	struct diag why = {""};
+	struct ledger *l;
+
+	if (host_log(r->agent_state, path, sizeof path) != 0 ||
+	    access(path, F_OK) != 0 || ledger_open_read(path, &l, &why) != 0)
+		return;
+	r->next = ledger_size(l);
+	ledger_close(l);
+}
+
 static void
 tell_status(struct run *r)
 {
@@ -513,8 +528,10 @@ serve(struct run *r)
 {
 	const char *agent[] = {
 	    "chaperone-agent", "--config", r->agent_yaml, NULL};
-	int e = start_collector(r);
+	int e;
 
+	skip_old(r);
+	e = start_collector(r);
 	if (e != 0)
 		return cli_error("run", CLI_NETWORK,
 		    "the collector did not start; what it said stands above");
