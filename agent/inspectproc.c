@@ -208,16 +208,24 @@ put_finding(struct inspect *i, struct answer *a, const struct finding *f)
 
 /* ---- scanning ------------------------------------------------------------ */
 
+/* What was made from nothing (a line's end) has a place, if no length. */
+static void
+span_to_bytes(struct inspect *i, struct span *s)
+{
+	s->from = extract_raw(i->extract, s->from);
+	s->to = extract_raw_end(i->extract, s->to);
+	if (s->to <= s->from)
+		s->to = s->from + 1;
+}
+
 /* A finding in a member's text: its spans go back to the member's bytes. */
 static void
 found_in_text(void *ctx, struct finding *f)
 {
 	struct inspect *i = ctx;
 
-	for (size_t k = 0; k < f->nspans; k++) {
-		f->spans[k].from = extract_raw(i->extract, f->spans[k].from);
-		f->spans[k].to = extract_raw(i->extract, f->spans[k].to);
-	}
+	for (size_t k = 0; k < f->nspans; k++)
+		span_to_bytes(i, &f->spans[k]);
 	f->member = strdup(buf_text(&i->member));
 	put_finding(i, i->answer, f);
 	finding_done(f);
@@ -230,15 +238,13 @@ why_in_text(void *ctx, struct why *w)
 	struct inspect *i = ctx;
 	OWN(buf_done) struct buf m = {0};
 
-	w->value.from = extract_raw(i->extract, w->value.from);
-	w->value.to = extract_raw(i->extract, w->value.to);
+	span_to_bytes(i, &w->value);
 	for (size_t k = 0; k < w->nfacts; k++) {
 		struct why_fact *f = &w->facts[k];
 
 		if (!f->placed)
 			continue;
-		f->at.from = extract_raw(i->extract, f->at.from);
-		f->at.to = extract_raw(i->extract, f->at.to);
+		span_to_bytes(i, &f->at);
 	}
 	buf_init(&m, IPC_MAX);
 	buf_put_u64(&m, i->answer->id);

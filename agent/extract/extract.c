@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/extract/filter.h"
 #include "agent/extract/layer.h"
 #include "agent/extract/sniff.h"
 #include "agent/extract/text.h"
@@ -62,6 +63,8 @@ struct level {
 struct extract {
 	struct sniff *sniff;
 	struct text *text;
+	struct filter *filter;
+	bool filtering; /* the text of the member goes through it */
 	struct level levels[LEVELS_MAX + 1];
 	size_t nlevels;
 	struct object object;
@@ -365,7 +368,27 @@ set_name(struct extract *x, const struct level *l)
 
 /* ---- members ------------------------------------------------------------- */
 
-static int
+static void
+give_text(struct extract *x, struct content c)
+{
+	if (c.len > 0 && x->failed == 0)
+		x->failed = x->sink->text(x->sink->ctx, c);
+}
+
+static void
+give_filtered(struct extract *x, struct content c)
+{
+	while (c.len > 0 && x->failed == 0) {
+		struct content out;
+		size_t n = filter_feed(x->filter, c, &out);
+
+		give_text(x, out);
+		c.data += n;
+		c.len -= n;
+	}
+}
+
+static void
 feed_member(struct extract *x, struct stream *s)
 {
 	while (x->failed == 0) {
@@ -376,16 +399,56 @@ feed_member(struct extract *x, struct stream *s)
 			stream_fill(s, 1);
 		left = s->len - s->pos;
 		if (left == 0)
-			return 0;
+			return;
 		n = text_feed(x->text, s->block + s->pos, left, s->end, &c);
 		s->pos += n;
-		if (c.len > 0)
-			x->failed = x->sink->text(x->sink->ctx, c);
+		if (x->filtering)
+			give_filtered(x, c);
+		else
+			give_text(x, c);
 		/* A character is not whole. */
 		if (n == 0)
 			stream_fill(s, left + 1);
 	}
-	return x->failed;
+}
+
+/* What the filter kept aside of the member: a member beside it. */
+static void
+give_aside(struct extract *x)
+{
+	struct content c;
+	size_t at = strlen(x->name);
+
+	filter_aside(x->filter, &c);
+	if (c.len > 0) {
+		(void)snprintf(x->name + at, sizeof x->name - at,
+		    "%sattributes", at > 0 ? "!" : "");
+		x->failed = x->sink->begin(x->sink->ctx, x->name, "text/plain");
+		give_text(x, c);
+		if (x->failed == 0)
+			x->failed = x->sink->end(x->sink->ctx);
+		x->name[at] = '\0';
+	}
+	if (x->failed == 0 && x->filter->why != NULL)
+		tell_skip(x, x->filter->why, x->filter->out.over);
+}
+
+static void
+give_text_of(struct extract *x, struct stream *s)
+{
+	struct content c = {0};
+
+	feed_member(x, s);
+	if (x->filtering && x->failed == 0) {
+		filter_end(x->filter, &c);
+		give_text(x, c);
+	}
+	if (x->failed == 0)
+		x->failed = x->sink->end(x->sink->ctx);
+	if (x->filtering && x->failed == 0)
+		give_aside(x);
+	if (x->filtering)
+		filter_forget(x->filter);
 }
 
 /* @why: a reason beside the content's own, or NULL. */
@@ -397,9 +460,8 @@ give_member(
 
 	x->failed = x->sink->begin(x->sink->ctx, x->name, type);
 	if (x->failed == 0)
-		(void)feed_member(x, s);
-	if (x->failed == 0)
-		x->failed = x->sink->end(x->sink->ctx);
+		give_text_of(x, s);
+	x->filtering = false;
 	if (x->failed != 0)
 		return;
 	if (why != NULL)
@@ -407,6 +469,18 @@ give_member(
 	if (s->err != 0 && x->stop == 0)
 		tell_skip(x, word(s->err),
 		    l->member.size > s->total ? l->member.size - s->total : 0);
+}
+
+/* Text with a structure that stands in the way of reading it. */
+static const char *
+start_filter(struct extract *x, const uint8_t *p, size_t len)
+{
+	enum filter_kind kind = filter_sniff(p, len);
+
+	x->filtering = kind != FILTER_NONE;
+	if (x->filtering)
+		filter_start(x->filter, kind);
+	return filter_type(kind);
 }
 
 /* A member that is no container of ours, or lies too deep to be one. */
@@ -425,7 +499,11 @@ plain_member(struct extract *x, struct level *l)
 		type = "inode/x-empty";
 	} else if (!is_text) {
 		type = sniff_type(x->sniff, s->block + s->pos, n);
-		why = "unknown binary format";
+		why = sniff_sealed(s->block + s->pos, n)
+			  ? word(-EACCES)
+			  : "unknown binary format";
+	} else {
+		type = start_filter(x, s->block + s->pos, n);
 	}
 	if (l == x->levels)
 		(void)str_copy(x->type, sizeof x->type, type);
@@ -578,8 +656,10 @@ read_member(struct extract *x, struct level *l)
 		return;
 	}
 	if (l == x->levels)
-		(void)str_copy(
-		    x->type, sizeof x->type, sniff_container_type(l->inside));
+		(void)str_copy(x->type, sizeof x->type,
+		    l->inside == CONTAINER_ZIP
+			? sniff_zip_type(s->block + s->pos, s->len - s->pos)
+			: sniff_container_type(l->inside));
 	r = push(x, LAYERS[l->inside], NULL);
 	if (r == -ENOMEM) {
 		x->failed = r;
@@ -612,6 +692,7 @@ extract_object(struct extract *x, uint64_t *examined, char *type)
 	x->resident_start = resident(x);
 	x->output = x->hidden = x->entries = 0;
 	x->stop = x->failed = 0;
+	x->filtering = false;
 	x->name[0] = x->type[0] = '\0';
 	x->failed = push(x, &OBJECT, &x->object);
 	if (x->failed == 0)
@@ -668,7 +749,17 @@ extract_bytes(struct extract *x, struct content c,
 uint64_t
 extract_raw(const struct extract *x, uint64_t text_offset)
 {
+	if (x->filtering)
+		text_offset = filter_raw(x->filter, text_offset);
 	return text_raw(x->text, text_offset);
+}
+
+uint64_t
+extract_raw_end(const struct extract *x, uint64_t text_offset)
+{
+	if (x->filtering)
+		text_offset = filter_raw_end(x->filter, text_offset);
+	return text_raw_end(x->text, text_offset);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -686,7 +777,8 @@ extract_new(struct extract **out, struct diag *why)
 	/* For the names of archives' entries; it opens files, so now. */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	if ((r = sniff_new(&x->sniff, why)) != 0 ||
-	    (r = text_new(&x->text, why)) != 0) {
+	    (r = text_new(&x->text, why)) != 0 ||
+	    (r = filter_new(&x->filter)) != 0) {
 		extract_free(x);
 		return r;
 	}
@@ -704,5 +796,6 @@ extract_free(struct extract *x)
 	own_close(&x->statm);
 	sniff_free(x->sniff);
 	text_free(x->text);
+	filter_free(x->filter);
 	free(x);
 }

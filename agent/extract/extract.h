@@ -73,10 +73,15 @@ int extract_bytes(struct extract *x, struct content c,
 
 /*
  * extract_raw - maps offsets in the text of the member that was just ended to
- * offsets in the member's own bytes (UTF-16 to UTF-8 moves them). Valid inside
- * and right after sink->end until the next begin.
+ * offsets in the member's own bytes (UTF-16 to UTF-8 moves them, and so do tags
+ * that no reader sees). Valid inside sink->end.
  */
 uint64_t extract_raw(const struct extract *x, uint64_t text_offset);
+/*
+ * extract_raw_end - the same for the end of a span: behind the character that
+ * precedes the offset, whatever lies between that and the next one.
+ */
+uint64_t extract_raw_end(const struct extract *x, uint64_t text_offset);
 
 /*
  * The HTTP/1.x side (web.c): one per flow, fed in order per direction.

@@ -50,6 +50,55 @@ sniff_container_type(enum container c)
 	return TYPES[c];
 }
 
+#define OOXML "application/vnd.openxmlformats-officedocument."
+#define ODF "application/vnd.oasis.opendocument."
+
+/* A name that an entry of the zip has (or its content, which is its type). */
+static const struct {
+	const char *bytes, *type;
+} DOCUMENTS[] = {
+    {"word/", OOXML "wordprocessingml.document"},
+    {"xl/", OOXML "spreadsheetml.sheet"},
+    {"ppt/", OOXML "presentationml.presentation"},
+    {"mimetype" ODF "text", ODF "text"},
+    {"mimetype" ODF "spreadsheet", ODF "spreadsheet"},
+    {"mimetype" ODF "presentation", ODF "presentation"},
+    {"mimetype" ODF "graphics", ODF "graphics"},
+};
+
+const char *
+sniff_zip_type(const uint8_t *p, size_t len)
+{
+	/* Names lie 30 bytes behind the mark of their header. */
+	for (size_t at = 0; len - at >= 64;) {
+		const uint8_t *h = memmem(p + at, len - at, "PK\3\4", 4);
+
+		if (h == NULL || (size_t)(p + len - h) < 64)
+			break;
+		at = (size_t)(h - p) + 30;
+		for (size_t i = 0; i < ARRAY_LEN(DOCUMENTS); i++) {
+			size_t n = strlen(DOCUMENTS[i].bytes);
+
+			if (len - at >= n &&
+			    memcmp(p + at, DOCUMENTS[i].bytes, n) == 0)
+				return DOCUMENTS[i].type;
+		}
+	}
+	return TYPES[CONTAINER_ZIP];
+}
+
+/* An encrypted OOXML is a stream of this name in an OLE file (MS-OFFCRYPTO). */
+bool
+sniff_sealed(const uint8_t *p, size_t len)
+{
+	static const char NAME[] = "E\0n\0c\0r\0y\0p\0t\0e\0d\0"
+				   "P\0a\0c\0k\0a\0g\0e";
+
+	return len > 512 &&
+	       memcmp(p, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) == 0 &&
+	       memmem(p, len, NAME, sizeof NAME) != NULL;
+}
+
 /* The header's own sum, with its field taken as spaces (POSIX pax, 4.19). */
 static bool
 tar_sum(const uint8_t *p)

@@ -40,6 +40,10 @@ enum container {
 enum container sniff_container(const uint8_t *p, size_t len);
 /* sniff_container_type - its MIME type. */
 const char *sniff_container_type(enum container c);
+/* sniff_zip_type - what document a zip is, by its first entries. */
+const char *sniff_zip_type(const uint8_t *p, size_t len);
+/* sniff_sealed - true for a document that lies encrypted in another form. */
+bool sniff_sealed(const uint8_t *p, size_t len);
 
 struct sniff; /* libmagic's database */
 

@@ -2,12 +2,8 @@
 /*
  * text - any charset to UTF-8, and offsets back.
  *
- * Owns: iconv, our own UTF-16 and UTF-32, and the map of offsets.
+ * Owns: iconv, and our own UTF-16 and UTF-32.
  * Never: drops a byte: what is no character becomes U+FFFD.
- *
- * The map is a list of runs in which every character has the same length in
- * the text and in the member. It is exact up to RUNS_MAX runs and interpolates
- * behind them, so that hostile text cannot make it grow without bound.
  */
 #include "agent/extract/text.h"
 
@@ -15,6 +11,7 @@
 #include <iconv.h>
 #include <string.h>
 
+#include "agent/extract/map.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
@@ -23,17 +20,10 @@
 #define RUNS_MAX (1024 * 1024)
 #define CHAR_MAX_OUT 4 /* bytes of one character in UTF-8 */
 
-struct run {
-	uint64_t text, raw;
-	uint8_t text_per, raw_per;
-};
-
 struct text {
 	iconv_t converters[CHARSETS];
 	enum charset charset;
-	uint64_t text_end, raw_end;
-	struct run *runs;
-	size_t nruns, cap;
+	struct map map;
 	size_t mark; /* bytes of the byte order mark yet to be passed over */
 	uint8_t out[OUT_MAX];
 };
@@ -60,6 +50,7 @@ text_new(struct text **out, struct diag *why)
 
 	if (t == NULL)
 		return -ENOMEM;
+	t->map.max = RUNS_MAX;
 	for (size_t i = 0; i < CHARSETS; i++)
 		t->converters[i] = NO_ICONV;
 	for (size_t i = 0; i < CHARSETS; i++) {
@@ -86,95 +77,9 @@ text_free(struct text *t)
 	for (size_t i = 0; i < CHARSETS; i++)
 		if (t->converters[i] != NO_ICONV)
 			(void)iconv_close(t->converters[i]);
-	free(t->runs);
+	map_free(&t->map);
 	explicit_bzero(t->out, sizeof t->out);
 	free(t);
-}
-
-/* ---- the map of offsets -------------------------------------------------- */
-
-static void
-map_push(struct text *t, uint8_t text_per, uint8_t raw_per)
-{
-	if (t->nruns == t->cap) {
-		size_t cap = t->cap == 0 ? 64 : t->cap * 2;
-		struct run *more;
-
-		if (cap > RUNS_MAX)
-			return;
-		more = reallocarray(t->runs, cap, sizeof *more);
-		if (more == NULL)
-			return;
-		t->runs = more;
-		t->cap = cap;
-	}
-	must(t->runs != NULL);
-	t->runs[t->nruns++] = (struct run){.text = t->text_end,
-	    .raw = t->raw_end,
-	    .text_per = text_per,
-	    .raw_per = raw_per};
-}
-
-static void
-map_run(struct text *t, uint8_t text_per, uint8_t raw_per)
-{
-	const struct run *last = t->nruns > 0 ? &t->runs[t->nruns - 1] : NULL;
-
-	if (last == NULL || last->text_per != text_per ||
-	    last->raw_per != raw_per)
-		map_push(t, text_per, raw_per);
-}
-
-/* @n characters of these lengths follow. */
-static void
-map_add(struct text *t, uint8_t text_per, uint8_t raw_per, size_t n)
-{
-	if (n == 0)
-		return;
-	map_run(t, text_per, raw_per);
-	t->text_end += (uint64_t)n * text_per;
-	t->raw_end += (uint64_t)n * raw_per;
-}
-
-static uint64_t
-map_within(const struct text *t, size_t i, uint64_t offset)
-{
-	const struct run *r = &t->runs[i];
-	bool last = i + 1 == t->nruns;
-	uint64_t text_end = last ? t->text_end : t->runs[i + 1].text;
-	uint64_t raw_end = last ? t->raw_end : t->runs[i + 1].raw;
-	uint64_t d = offset - r->text;
-	uint64_t raw = r->raw + d / r->text_per * r->raw_per;
-
-	if (r->text_per == r->raw_per)
-		raw += d % r->text_per;
-	/* Behind RUNS_MAX the lengths vary within the run. */
-	if (text_end > r->text && (raw_end - r->raw) * r->text_per !=
-				      (text_end - r->text) * r->raw_per)
-		raw =
-		    r->raw + (uint64_t)((double)d * (double)(raw_end - r->raw) /
-					(double)(text_end - r->text));
-	return raw < raw_end ? raw : raw_end;
-}
-
-uint64_t
-text_raw(const struct text *t, uint64_t offset)
-{
-	size_t lo = 0, hi = t->nruns;
-
-	if (t->nruns == 0)
-		return offset;
-	if (offset >= t->text_end)
-		return t->raw_end;
-	while (hi - lo > 1) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (t->runs[mid].text <= offset)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return map_within(t, lo, offset);
 }
 
 /* ---- what it is ---------------------------------------------------------- */
@@ -287,9 +192,7 @@ binary(const uint8_t *p, size_t len)
 void
 text_start_raw(struct text *t, uint64_t offset)
 {
-	t->nruns = 0;
-	t->text_end = 0;
-	t->raw_end = offset;
+	map_start(&t->map, offset);
 	t->mark = 0;
 	t->charset = CHARSET_RAW;
 }
@@ -313,6 +216,18 @@ text_start(struct text *t, const uint8_t *first, size_t len)
 		return false;
 	}
 	return true;
+}
+
+uint64_t
+text_raw(const struct text *t, uint64_t offset)
+{
+	return map_raw(&t->map, offset);
+}
+
+uint64_t
+text_raw_end(const struct text *t, uint64_t offset)
+{
+	return map_raw_end(&t->map, offset);
 }
 
 enum charset
@@ -400,7 +315,7 @@ cut_off(struct text *t, size_t len, size_t used, size_t *out_len)
 {
 	for (; used < len && *out_len + CHAR_MAX_OUT <= OUT_MAX; used++) {
 		*out_len += put_utf8(t->out + *out_len, REPLACEMENT);
-		map_add(t, 3, 1, 1);
+		map_add(&t->map, 3, 1, 1);
 	}
 	return used;
 }
@@ -423,7 +338,7 @@ feed_unicode(
 		if (n == 0)
 			return last ? cut_off(t, len, used, out_len) : used;
 		m = put_utf8(t->out + *out_len, u);
-		map_add(t, (uint8_t)m, (uint8_t)n, 1);
+		map_add(&t->map, (uint8_t)m, (uint8_t)n, 1);
 		*out_len += m;
 		used += n;
 	}
@@ -461,8 +376,8 @@ static void
 map_pairs(struct text *t, const uint8_t *raw, size_t raw_len,
     const uint8_t *text, size_t text_len)
 {
-	uint64_t text_to = t->text_end + text_len;
-	uint64_t raw_to = t->raw_end + raw_len;
+	uint64_t text_to = t->map.text_end + text_len;
+	uint64_t raw_to = t->map.raw_end + raw_len;
 	size_t i = 0, k = 0;
 
 	while (i < raw_len && k < text_len) {
@@ -472,16 +387,12 @@ map_pairs(struct text *t, const uint8_t *raw, size_t raw_len,
 			   : text[k] < 0xf0 ? 3
 					    : 4;
 
-		map_add(t, (uint8_t)m, (uint8_t)n, 1);
+		map_add(&t->map, (uint8_t)m, (uint8_t)n, 1);
 		i += n;
 		k += m;
 	}
-	if (t->text_end != text_to || t->raw_end != raw_to) {
-		/* Begin a new run at the true place. */
-		t->text_end = text_to;
-		t->raw_end = raw_to;
-		map_push(t, 1, 1);
-	}
+	/* Begin a new run at the true place. */
+	map_fix(&t->map, text_to, raw_to);
 }
 
 static size_t
@@ -511,7 +422,7 @@ feed_iconv(
 		if (*out_len + CHAR_MAX_OUT > OUT_MAX)
 			return used;
 		*out_len += put_utf8(t->out + *out_len, REPLACEMENT);
-		map_add(t, 3, 1, 1);
+		map_add(&t->map, 3, 1, 1);
 		used++;
 		(void)iconv(cd, NULL, NULL, NULL, NULL);
 	}
@@ -540,7 +451,7 @@ text_feed(struct text *t, const uint8_t *p, size_t len, bool last,
 	if (t->mark > 0) {
 		used = t->mark < len ? t->mark : len;
 		t->mark -= used;
-		t->raw_end += used;
+		map_jump(&t->map, t->map.raw_end + used);
 		return used;
 	}
 	if (t->charset == CHARSET_ASCII) {
@@ -548,13 +459,13 @@ text_feed(struct text *t, const uint8_t *p, size_t len, bool last,
 		if (plain < len)
 			decide(t, p + plain, len - plain);
 		if (plain > 0) {
-			map_add(t, 1, 1, plain);
+			map_add(&t->map, 1, 1, plain);
 			out->len = plain;
 			return plain;
 		}
 	}
 	if (t->charset <= CHARSET_RAW) {
-		map_add(t, 1, 1, len);
+		map_add(&t->map, 1, 1, len);
 		out->len = len;
 		return len;
 	}

@@ -59,5 +59,7 @@ size_t text_feed(struct text *t, const uint8_t *p, size_t len, bool last,
 enum charset text_charset(const struct text *t);
 /* text_raw - the offset in the member's bytes of an offset in its text. */
 uint64_t text_raw(const struct text *t, uint64_t offset);
+/* text_raw_end - where the character before that offset ends. */
+uint64_t text_raw_end(const struct text *t, uint64_t offset);
 
 #endif

@@ -63,6 +63,54 @@ make_ar() { ar rc x.a t && cat x.a; }
 make_deep() {
 	make_7z >a.7z && zip -q a.zip a.7z && tar -cjf - a.zip
 }
+# Documents: each line in two runs, as a word processor leaves it. Their XML is
+# in the charset.
+lines() { # BEFORE BETWEEN BEHIND
+	sed -E "s|^(.{0,9})(.*)\$|$1\\1$2\\2$3|" "$dir/text"
+}
+OOXML=http://schemas.openxmlformats.org
+make_docx() {
+	mkdir word
+	{
+		echo "<w:document xmlns:w='$OOXML/wordprocessingml/2006/main'>"
+		lines '<w:p><w:r><w:t>' '</w:t></w:r><w:r w:rsidR="00A77B3E"><w:rPr><w:b/></w:rPr><w:t>' '</w:t></w:r></w:p>'
+		echo '</w:document>'
+	} | encode "$charset" >word/document.xml
+	zip -qr - word
+}
+make_xlsx() {
+	mkdir xl
+	{
+		echo "<sst xmlns='$OOXML/spreadsheetml/2006/main'>"
+		lines '<si><r><t>' '</t></r><r><rPr><b/></rPr><t>' '</t></r></si>'
+		echo '</sst>'
+	} | encode "$charset" >xl/sharedStrings.xml
+	zip -qr - xl
+}
+make_pptx() {
+	mkdir -p ppt/slides
+	{
+		echo "<p:sld xmlns:a='$OOXML/drawingml/2006/main'>"
+		lines '<a:p><a:r><a:t>' '</a:t></a:r><a:r><a:t>' '</a:t></a:r></a:p>'
+		echo '</p:sld>'
+	} | encode "$charset" >ppt/slides/slide1.xml
+	zip -qr - ppt
+}
+make_odt() {
+	{
+		echo "<o:d xmlns:text='urn:oasis:names:tc:opendocument:xmlns:text:1.0'>"
+		lines '<text:p>' '<text:span text:style-name="T1">' '</text:span></text:p>'
+		echo '</o:d>'
+	} | encode "$charset" >content.xml
+	zip -q - content.xml
+}
+make_html() {
+	{
+		echo '<!DOCTYPE html><html><body>'
+		lines '<p>' '<b class="x">' '</b></p>' | sed 's/@/\&#64;/'
+		echo '</body></html>'
+	} | encode "$charset"
+}
 # The tools that a kind wants.
 needs() {
 	case $1 in
@@ -71,10 +119,12 @@ needs() {
 	zst) echo zstd ;;
 	iso) echo genisoimage ;;
 	deep) echo 7z zip bzip2 ;;
+	docx | xlsx | pptx | odt) echo zip ;;
+	html) echo sed ;;
 	*) echo "$1" ;;
 	esac
 }
-KINDS='plain gz bz2 xz zst zip tar tgz 7z cpio ar iso deep'
+KINDS='plain gz bz2 xz zst zip tar tgz 7z cpio ar iso deep docx xlsx pptx odt html'
 
 kinds=
 for kind in $KINDS; do
@@ -88,7 +138,7 @@ for kind in $KINDS; do
 	fi
 	kinds="$kinds $kind"
 	for charset in $CHARSETS; do
-		(cd "$dir/t" && rm -f -- * &&
+		(cd "$dir/t" && rm -rf -- * &&
 			encode "$charset" <"$dir/text" >t &&
 			"make_$kind" >"$dir/in/$kind.$charset")
 	done
@@ -138,10 +188,28 @@ is "$(jq -c 'select(.path | endswith("/7z.utf16le")) | .findings[] |
 	select(.detector == "pci.pan") | .spans' "$dir/out")" \
 	"spans are bytes of the member"
 
+member_of() {
+	jq -r "select(.path | endswith(\"/$1\")) | .findings[].member" \
+		"$dir/out" | sort -u
+}
+if command -v zip >/dev/null; then
+	is "$(member_of docx.utf8)" word/document.xml "a document's part"
+	is "$(jq -r 'select(.path | endswith("/xlsx.utf8")) | .type' \
+		"$dir/out")" \
+		application/vnd.openxmlformats-officedocument.spreadsheetml.sheet \
+		"a document's type"
+fi
+# From the first digit to the last, whatever lies between.
+is "$(jq -c 'select(.path | endswith("/html.utf8")) | .findings[] |
+	select(.detector == "pci.pan") | .spans[][]' "$dir/out" |
+	paste -sd' ')" "$(encode utf8 <"$dir/in/html.utf8" |
+	grep -abo '4532.*0366' | awk -F: '{ print $1, $1 + length($3$2) }')" \
+	"a span reaches over a tag"
+
 # ---- what cannot be looked into ----
 mkdir "$dir/closed"
 cd "$dir/t" || exit 2
-rm -f -- *
+rm -rf -- *
 cp "$dir/text" t
 reason() { scan "$1" | jq -r '[.skipped[].reason] | unique | join(",")'; }
 if command -v 7z >/dev/null; then
