@@ -73,6 +73,13 @@ int ruleset_list(
 int ruleset_test(const struct ruleset *r, ruleset_line_fn *line, void *ctx,
     size_t *failed) MUST_CHECK;
 
+/*
+ * ruleset_check - what only running the set can tell: samples that fail, rules
+ * that find each other's samples. Adds to @problems what ruleset_load did not.
+ */
+int ruleset_check(
+    const struct ruleset *r, struct problems *problems) MUST_CHECK;
+
 /* A scan in progress: one at a time, reusable, bound to one ruleset. */
 struct scan;
 

@@ -1034,7 +1034,7 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "status", "date", "modified", "author", "class", "sensitivity",
 	    "tags", "references", "falsepositives", "replaces", "override",
 	    "prefilter", "primary", "levels", "flags", "thresholds", "decode",
-	    "allow", "mask", "tests", NULL};
+	    "allow", "mask", "quiet", "tests", NULL};
 	static const char *const later[] = {
 	    "replaces", "override", "decode", "allow", NULL};
 	int r;

@@ -2,8 +2,7 @@
 /*
  * pack - one rule file: its identity, its lists, its detectors.
  *
- * Owns: the top of the rule format (format 1), and what is said of a detector
- * that is legal but weak.
+ * Owns: the top of the rule format (format 1), and how faults are noted.
  *
  * The format is described in docs/man/chaperone-rules.5. A key is known and
  * done, known and refused ("not supported yet"), or unknown and refused with a
@@ -64,6 +63,12 @@ loader_fatal(struct loader *l, const char *name, const char *text)
 	problem_add(l, true, true, name, text);
 }
 
+void
+loader_error(struct loader *l, const char *name, const char *text)
+{
+	problem_add(l, true, false, name, text);
+}
+
 /* The name of a problem by its sentence, for scripts. */
 static const char *
 name_of(const char *text)
@@ -74,6 +79,11 @@ name_of(const char *text)
 	    {"not supported yet", "not-supported-yet"},
 	    {"unknown key", "unknown-key"},
 	    {"needs the key", "missing-key"},
+	    {"unbounded repeat", "unbounded-width"},
+	    {"around another one", "nested-repeat"},
+	    {"an empty text", "empty-match"},
+	    {"no group (?P<", "missing-group"},
+	    {"script without blanks", "word-without-blanks"},
 	    {"pattern", "bad-pattern"},
 	};
 
@@ -399,65 +409,4 @@ pack_done(struct pack *p)
 	free(p->lists);
 	yaml_free(p->doc);
 	*p = (struct pack){0};
-}
-
-/* The strength of a detector's validators together. */
-static double
-acceptance(const struct detector *d)
-{
-	double rate = 1.0;
-
-	for (size_t i = 0; i < d->nchecks; i++) {
-		const struct check *c = &d->checks[i];
-
-		if (c->on_fail == ON_FAIL_DROP && c->validator != NULL)
-			rate *= c->validator->accept;
-	}
-	return rate;
-}
-
-static void
-lint_samples(const struct detector *d, struct loader *l)
-{
-	bool positive = false;
-	bool negative = false;
-
-	for (size_t i = 0; i < d->nsamples; i++) {
-		positive = positive || d->samples[i].expect != CONFIDENCE_NONE;
-		negative = negative || d->samples[i].expect == CONFIDENCE_NONE;
-	}
-	if (!positive)
-		loader_note(l, d->at, true, false, "no-positive-test",
-		    "%s has no test that must match", d->id);
-	if (!negative)
-		loader_note(l, d->at, true, false, "no-negative-test",
-		    "%s has no test that must not match (expect: none)", d->id);
-}
-
-void
-detector_lint(const struct detector *d, struct loader *l)
-{
-	const struct level *top = &d->levels[0];
-	const struct yaml *references = yaml_get(d->at, "references");
-
-	lint_samples(d, l);
-	if (references == NULL || references->child == NULL)
-		loader_note(l, d->at, false, false, "no-reference",
-		    "%s names no standard or source under references", d->id);
-	if (yaml_get(d->at, "prefilter") == NULL)
-		loader_note(l, d->at, true, false, "no-prefilter",
-		    "%s says neither which keywords lead to it nor why there "
-		    "are none (prefilter)",
-		    d->id);
-	/* A number that one in fifty random ones would be, and no evidence. */
-	if (top->confidence == CONFIDENCE_HIGH && top->all == 0 &&
-	    top->any == 0 && d->gate == NULL && acceptance(d) > 0.02)
-		loader_note(l, d->at, true, false, "weak-high",
-		    "%s claims high without evidence, but its validators let "
-		    "%.1f %% of random values pass; at most 2 %% may",
-		    d->id, acceptance(d) * 100);
-	if (d->keep_first + d->keep_last > 0 &&
-	    d->keep_first + d->keep_last >= d->least)
-		loader_note(l, d->at, true, false, "wide-mask",
-		    "the mask of %s keeps all of its shortest value", d->id);
 }

@@ -168,6 +168,8 @@ void loader_note(struct loader *l, const struct yaml *at, bool error,
     bool fatal, const char *name, const char *fmt, ...) PRINTF_LIKE(6, 7);
 /* loader_fatal - records a sentence that already names its place. */
 void loader_fatal(struct loader *l, const char *name, const char *text);
+/* loader_error - the same for what does not keep the set from loading. */
+void loader_error(struct loader *l, const char *name, const char *text);
 
 /*
  * pack_parse - reads one pack out of @doc, which the pack then owns (also on

@@ -57,6 +57,7 @@ sides() {
 # nouns that it owns.
 nouns() {
 	case $1 in
+	agent/detect/lint) echo detector ruleset ;;
 	agent/detect/pack) echo detector loader ;;
 	agent/detect/ruleset) echo problems ;;
 	agent/detect/sample) echo ruleset ;;

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lint - what is said of a detector that loads, but should not be relied on.
+ *
+ * Owns: the names of these problems, each with its test in
+ * tests/net/rules_lint.sh, and `quiet`, by which a rule says that a warning is
+ * meant to be. An error cannot be quieted.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/detect/rules.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+enum {
+	STABLE_TESTS = 10, /* runs that a stable rule should have */
+	SHORT_KEYWORD = 3,
+	OVERLAP_PERCENT = 80,
+	OVERLAP_TESTS = 3, /* positive samples from which it is judged */
+	SPANS_MAX = 64,
+	FOUND_MAX = 256,
+};
+
+/* What can be quieted. */
+static const char *const WARNINGS[] = {"no-reference", "old-regime",
+    "few-tests", "short-keyword", "overlap", NULL};
+
+/* Regulations that another one replaced, and by which. */
+static const struct {
+	const char *old, *new;
+} REGIMES[] = {
+    {"PCI-DSS-3.2", "PCI-DSS-4.0"},
+    {"PCI-DSS-3.2.1", "PCI-DSS-4.0"},
+    {"PCI-DSS-4", "PCI-DSS-4.0"},
+    {"95/46/EC", "GDPR"},
+    {"EU-95-46", "GDPR"},
+    {"PIPEDA-2000", "PIPEDA"},
+    {"LPD-1992", "nDSG"},
+    {"Safe-Harbor", "DPF"},
+    {"Privacy-Shield", "DPF"},
+};
+
+static bool
+quieted(const struct detector *d, const char *name)
+{
+	const struct yaml *list = yaml_get(d->at, "quiet");
+
+	for (const struct yaml *y = list != NULL ? list->child : NULL;
+	     y != NULL; y = y->next) {
+		const struct yaml *n = yaml_get(y, "name");
+
+		if (n != NULL && n->kind == YAML_SCALAR &&
+		    str_eq(n->text, name))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_warning(const struct yaml *name)
+{
+	for (size_t i = 0; WARNINGS[i] != NULL; i++)
+		if (name->kind == YAML_SCALAR &&
+		    str_eq(name->text, WARNINGS[i]))
+			return true;
+	return false;
+}
+
+/* What is quieted must be a warning, and have a reason. */
+static void
+lint_quiet(const struct detector *d, struct loader *l)
+{
+	static const char *const keys[] = {"name", "reason", NULL};
+	const struct yaml *list = yaml_get(d->at, "quiet");
+
+	if (list == NULL)
+		return;
+	if (list->kind != YAML_LIST) {
+		loader_note(l, list, true, true, "bad-value",
+		    "quiet must be a list of {name, reason}");
+		return;
+	}
+	for (const struct yaml *y = list->child; y != NULL; y = y->next) {
+		struct diag why = {""};
+		const struct yaml *name, *reason;
+
+		if (yaml_keys(y, "quiet", keys, &why) != 0) {
+			loader_fatal(l, "unknown-key", why.text);
+			continue;
+		}
+		name = yaml_get(y, "name");
+		reason = yaml_get(y, "reason");
+		if (name == NULL || !is_warning(name))
+			loader_note(l, y, true, false, "bad-quiet",
+			    "%s quiets what is no warning; an error cannot be "
+			    "quieted",
+			    d->id);
+		else if (reason == NULL || reason->kind != YAML_SCALAR ||
+			 reason->len == 0)
+			loader_note(l, y, true, false, "bad-quiet",
+			    "%s quiets %s without a reason", d->id, name->text);
+	}
+}
+
+/* The strength of a detector's validators together. */
+static double
+acceptance(const struct detector *d)
+{
+	double rate = 1.0;
+
+	for (size_t i = 0; i < d->nchecks; i++) {
+		const struct check *c = &d->checks[i];
+
+		if (c->on_fail == ON_FAIL_DROP && c->validator != NULL)
+			rate *= c->validator->accept;
+	}
+	return rate;
+}
+
+static void
+lint_samples(const struct detector *d, struct loader *l)
+{
+	const struct yaml *status = yaml_get(d->at, "status");
+	bool positive = false;
+	bool negative = false;
+	size_t runs = 0;
+
+	for (size_t i = 0; i < d->nsamples; i++) {
+		const struct sample *s = &d->samples[i];
+
+		positive = positive || s->expect != CONFIDENCE_NONE;
+		negative = negative || s->expect == CONFIDENCE_NONE;
+		runs++;
+		for (const struct yaml *y =
+			 s->encodings != NULL ? s->encodings->child : NULL;
+		     y != NULL; y = y->next)
+			runs++;
+	}
+	if (!positive)
+		loader_note(l, d->at, true, false, "no-positive-test",
+		    "%s has no test that must match", d->id);
+	if (!negative)
+		loader_note(l, d->at, true, false, "no-negative-test",
+		    "%s has no test that must not match (expect: none)", d->id);
+	if (status != NULL && str_eq(d->status, "stable") &&
+	    runs < STABLE_TESTS && !quieted(d, "few-tests"))
+		loader_note(l, status, false, false, "few-tests",
+		    "%s is called stable with %zu tests; %d make it so", d->id,
+		    runs, STABLE_TESTS);
+}
+
+static void
+lint_prefilter(const struct detector *d, struct loader *l)
+{
+	const struct yaml *map = yaml_get(d->at, "prefilter");
+	const struct yaml *words = yaml_get(map, "keywords");
+
+	if (map == NULL)
+		loader_note(l, d->at, true, false, "no-prefilter",
+		    "%s says neither which keywords lead to it nor why there "
+		    "are none (prefilter)",
+		    d->id);
+	for (const struct yaml *w = words != NULL ? words->child : NULL;
+	     w != NULL; w = w->next) {
+		if (w->kind != YAML_SCALAR || w->len >= SHORT_KEYWORD ||
+		    quieted(d, "short-keyword"))
+			continue;
+		loader_note(l, w, false, false, "short-keyword",
+		    "a keyword of %s is shorter than %d bytes: it leads there "
+		    "from almost anywhere",
+		    d->id, SHORT_KEYWORD);
+		return;
+	}
+}
+
+static void
+lint_regimes(const struct detector *d, struct loader *l)
+{
+	const struct yaml *head = yaml_get(d->pack->doc, "pack");
+	const struct yaml *list = yaml_get(head, "regimes");
+
+	/* Once a pack: at its first detector. */
+	if (list == NULL || d != d->pack->detectors || quieted(d, "old-regime"))
+		return;
+	for (const struct yaml *y = list->child; y != NULL; y = y->next)
+		for (size_t i = 0; i < ARRAY_LEN(REGIMES); i++)
+			if (str_eq(y->text, REGIMES[i].old))
+				loader_note(l, y, false, false, "old-regime",
+				    "%s is not in force any more; did you mean "
+				    "%s?",
+				    REGIMES[i].old, REGIMES[i].new);
+}
+
+void
+detector_lint(const struct detector *d, struct loader *l)
+{
+	const struct level *top = &d->levels[0];
+	const struct yaml *references = yaml_get(d->at, "references");
+
+	lint_quiet(d, l);
+	lint_samples(d, l);
+	lint_prefilter(d, l);
+	lint_regimes(d, l);
+	if ((references == NULL || references->child == NULL) &&
+	    !quieted(d, "no-reference"))
+		loader_note(l, d->at, false, false, "no-reference",
+		    "%s names no standard or source under references", d->id);
+	/* A number that one in fifty random ones would be, and no evidence. */
+	if (top->confidence == CONFIDENCE_HIGH && top->all == 0 &&
+	    top->any == 0 && d->gate == NULL && acceptance(d) > 0.02)
+		loader_note(l, d->at, true, false, "weak-high",
+		    "%s claims high without evidence, but its validators let "
+		    "%.1f %% of random values pass; at most 2 %% may",
+		    d->id, acceptance(d) * 100);
+	if (d->keep_first + d->keep_last > 0 &&
+	    d->keep_first + d->keep_last >= d->least)
+		loader_note(l, d->at, true, false, "wide-mask",
+		    "the mask of %s keeps all of its shortest value", d->id);
+}
+
+/* ---- what only running tells --------------------------------------------- */
+
+static void
+on_sample(void *ctx, const struct ruleset_line *line)
+{
+	struct loader *l = ctx;
+
+	if (!line->ok)
+		loader_error(l, "failing-test", line->text);
+}
+
+/* What all detectors found in one sample. */
+struct found {
+	const struct ruleset *set;
+	size_t n;
+	struct {
+		size_t detector;
+		struct span at;
+	} list[FOUND_MAX];
+};
+
+static void
+on_found(void *ctx, struct finding *f)
+{
+	struct found *x = ctx;
+	size_t d = 0;
+
+	while (d < x->set->n && !str_eq(x->set->detectors[d]->id, f->detector))
+		d++;
+	for (size_t i = 0; i < f->nspans && i < SPANS_MAX; i++) {
+		if (x->n == FOUND_MAX)
+			return;
+		x->list[x->n].detector = d;
+		x->list[x->n++].at = f->spans[i];
+	}
+}
+
+/* Marks those that found a place which @d found, too. */
+static void
+mark(const struct found *x, size_t d, bool *seen)
+{
+	memset(seen, 0, x->set->n * sizeof *seen);
+	for (size_t i = 0; i < x->n; i++) {
+		if (x->list[i].detector != d)
+			continue;
+		for (size_t k = 0; k < x->n; k++)
+			if (x->list[k].at.from < x->list[i].at.to &&
+			    x->list[k].at.to > x->list[i].at.from)
+				seen[x->list[k].detector] = true;
+	}
+}
+
+/* hits[d * n + k]: of @d's positive samples, how many @k found as well. */
+static int
+count_hits(const struct ruleset *r, struct scan *s, uint16_t *hits)
+{
+	OWN_MEM struct found *x = calloc(1, sizeof *x);
+	OWN_MEM bool *seen = calloc(r->n, sizeof *seen);
+	int e = 0;
+
+	if (x == NULL || seen == NULL)
+		return -ENOMEM;
+	x->set = r;
+	for (size_t d = 0; d < r->n; d++)
+		for (size_t i = 0; i < r->detectors[d]->nsamples; i++) {
+			const struct sample *p = &r->detectors[d]->samples[i];
+			struct content c = {(const uint8_t *)p->text, p->len};
+
+			if (p->expect == CONFIDENCE_NONE)
+				continue;
+			x->n = 0;
+			scan_begin(s);
+			e = scan_feed(s, c);
+			if (e == 0)
+				e = scan_end(s, on_found, x, NULL);
+			if (e != 0)
+				return e;
+			mark(x, d, seen);
+			for (size_t k = 0; k < r->n; k++)
+				hits[d * r->n + k] =
+				    (uint16_t)(hits[d * r->n + k] + seen[k]);
+		}
+	return 0;
+}
+
+static bool
+covers(const uint16_t *hits, size_t n, size_t d, size_t k)
+{
+	unsigned all = hits[d * n + d];
+
+	return all >= OVERLAP_TESTS &&
+	       hits[d * n + k] * 100U >= all * OVERLAP_PERCENT;
+}
+
+static int
+check_overlap(const struct ruleset *r, struct loader *l)
+{
+	OWN_MEM uint16_t *hits = calloc(r->n * r->n, sizeof *hits);
+	OWN(scan_freep) struct scan *s = NULL;
+	int e = hits != NULL ? scan_new(r, &s) : -ENOMEM;
+
+	if (e == 0)
+		e = count_hits(r, s, hits);
+	for (size_t d = 0; d < r->n && e == 0; d++)
+		for (size_t k = d + 1; k < r->n; k++)
+			if (covers(hits, r->n, d, k) &&
+			    covers(hits, r->n, k, d) &&
+			    !quieted(r->detectors[k], "overlap"))
+				loader_note(l, r->detectors[k]->at, false,
+				    false, "overlap",
+				    "%s and %s find each other's samples; is "
+				    "one of them enough?",
+				    r->detectors[d]->id, r->detectors[k]->id);
+	return e;
+}
+
+int
+ruleset_check(const struct ruleset *r, struct problems *problems)
+{
+	struct loader l = {.out = problems};
+	size_t failed = 0;
+	int e = ruleset_test(r, on_sample, &l, &failed);
+
+	return e == 0 ? check_overlap(r, &l) : e;
+}

@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# rules_lint - every named problem of rules check: a pack that has it, its
+# place, and that no name is without a test here.
+set -u
+. "$SRC/tests/support/tap.sh"
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/rules-XXXXXX") || exit 2
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 2
+tried=
+
+# A pack of one good detector on lines of its own; sed changes it.
+good() {
+	cat <<'YAML'
+pack:
+  id: t
+  version: 1.0.0
+  format: 1
+  regimes: [GDPR]
+lists:
+  kw: {match: word, terms: [badge]}
+detectors:
+  - id: t.a
+    uuid: 00000000-0000-4000-8000-000000000001
+    title: T
+    status: test
+    class: t
+    references: [R]
+    prefilter: {keywords: ["B-1"]}
+    primary:
+      pattern: 'B-1\d{6}'
+      boundary: alnum
+    levels:
+      - {confidence: high, all: [{near: {list: kw, before: 9, after: 0}}]}
+      - {confidence: low, all: []}
+    mask: {keep_first: 2}
+    tests:
+      - {text: "B-1123456", expect: low}
+      - {text: "badge B-1123457", expect: high}
+      - {text: "B-1223458", expect: low}
+      - {text: "B-112345", expect: none}
+YAML
+}
+# NAME SEVERITY LINE SED: check tells NAME at LINE of the changed pack.
+has() {
+	local name=$1 severity=$2 line=$3 change=$4 out status
+
+	tried="$tried $name"
+	rm -rf p
+	mkdir p
+	good | sed -E "$change" >p/a.yaml
+	out=$("$BIN/chaperone" rules check --strict --json p)
+	status=$?
+	is "$(jq -r "select(.name == \"$name\") | [.severity,
+		(.text | split(\":\")[1])] | join(\" \")" <<<"$out" |
+		head -n 1)" "$severity $line" "$name, and where"
+	if [ "$severity" = error ]; then
+		is "$status" 3 "$name is an error"
+	else
+		is "$status" 0 "$name is a warning"
+	fi
+	jq -r "select(.name == \"$name\") | .text" <<<"$out" |
+		grep -qE '^p/a.yaml:[0-9]+:[0-9]+: '
+	is $? 0 "$name tells file:line:column: and a sentence"
+}
+
+mkdir fine
+good >fine/a.yaml
+out=$("$BIN/chaperone" rules check --strict --json fine)
+is "$? $(jq -c '[.errors, .warnings]' <<<"$out")" "0 [0,0]" \
+	"the good one is good"
+
+# ---- samples ----
+has no-positive-test error 9 '/expect: (low|high)/d'
+has no-negative-test error 9 '/expect: none/d'
+has failing-test error 24 's/"B-1123456"/"B-2123456"/'
+has few-tests warning 12 's/status: test/status: stable/'
+
+# ---- strength ----
+has weak-high error 9 's/prefilter: .*/prefilter: {reason: r}/
+	s/high, all: .*/high, all: []}/'
+has wide-mask error 9 's/keep_first: 2/keep_first: 6, keep_last: 4/'
+has no-prefilter error 9 '/prefilter/d'
+has short-keyword warning 15 's/"B-1"\]/"B-"]/'
+has no-reference warning 9 '/references/d'
+has old-regime warning 5 's/GDPR/PCI-DSS-3.2.1/'
+has bad-quiet error 15 's/^( *)prefilter/\1quiet: [{name: weak-high, reason: r}]\n&/'
+has bad-quiet error 15 's/^( *)prefilter/\1quiet: [{name: no-reference}]\n&/'
+
+# ---- form ----
+has unknown-key error 11 's/title: T/titel: T/'
+has missing-key error 9 '/title: T/d'
+has not-supported-yet error 15 \
+	's/^( *)prefilter/\1replaces: [x]\n&/'
+has bad-value error 12 's/status: test/status: tested/'
+has bad-pattern error 17 's/\\d\{6\}/\\d{6}$/'
+has unbounded-width error 17 's/\\d\{6\}/\\d+/'
+has nested-repeat error 17 's/\\d\{6\}/(?:\\d{17}){17}/'
+has empty-match error 17 "s/'B-1.*'/'(?:B)?'/"
+has missing-group error 18 's/^( *)boundary.*/\1secret: value/'
+has word-without-blanks error 7 's/\[badge\]/[身份证]/'
+has not-yaml error 5 's/version: 1.0.0/version: [/'
+has duplicate-id error 28 '$a\
+  - {id: t.a, uuid: 00000000-0000-4000-8000-000000000002, title: T, class: t, primary: {pattern: x}, levels: [{confidence: low, all: []}]}'
+has duplicate-uuid error 28 '$a\
+  - {id: t.b, uuid: 00000000-0000-4000-8000-000000000001, title: T, class: t, primary: {pattern: x}, levels: [{confidence: low, all: []}]}'
+has overlap warning 28 '$a\
+  - {id: t.b, uuid: 00000000-0000-4000-8000-000000000002, title: T, class: t, references: [R], prefilter: {reason: r}, primary: {pattern: "B-[0-9]{7}"}, levels: [{confidence: low, all: []}], tests: [{text: B-1123456, expect: low}, {text: B-1123457, expect: low}, {text: B-1123458, expect: low}, {text: x, expect: none}]}'
+
+# ---- whole sets ----
+rm -rf p
+mkdir p
+good | sed '/^detectors/,$d' >p/a.yaml
+out=$("$BIN/chaperone" rules check --json p)
+is "$? $(jq -r .name <<<"$out" | head -n 1)" "3 empty-set" \
+	"a set without a detector"
+tried="$tried empty-set"
+rm -rf p
+mkdir p
+for i in {1..257}; do
+	printf 'pack: {id: t, version: 1.0.0, format: 1}\n' >p/$i.yaml
+done
+out=$("$BIN/chaperone" rules check --json p)
+is "$? $(jq -r .name <<<"$out" | head -n 1)" "3 too-many" "more packs than fit"
+tried="$tried too-many"
+
+# ---- what is left to --strict, and what is quieted ----
+rm -rf p
+mkdir p
+good | sed 's/"B-1"\]/"B-"]/' >p/a.yaml
+out=$("$BIN/chaperone" rules check --json p)
+is "$? $(jq -c '[.kind, .warnings, .left_to_strict]' <<<"$out")" \
+	'0 ["ruleset",0,1]' "polish is left to --strict, and counted"
+sed -Ei 's/^( *)prefilter/\1quiet: [{name: short-keyword, reason: rare}]\n&/' \
+	p/a.yaml
+out=$("$BIN/chaperone" rules check --strict --json p)
+is "$? $(jq -c '[.warnings]' <<<"$out")" "0 [0]" "a warning can be quieted"
+is "$("$BIN/chaperone" rules test p >/dev/null 2>&1; echo $?)" 0 \
+	"and the rule works as before"
+
+# ---- nothing is without a test ----
+names=$(cd "$SRC" && grep -ohE '"[a-z]+(-[a-z]+)+"' agent/detect/lint.c \
+	agent/detect/pack.c agent/detect/ruleset.c | tr -d '"' | sort -u)
+none "$(for n in $names; do
+	case " $tried " in
+	*" $n "*) ;;
+	*) echo "$n has no test here" ;;
+	esac
+done)" "every name has its test"
+done_testing
