@@ -26,6 +26,7 @@
 #include "lib/own.h"
 
 #define KNOWN_MAX 16384
+#define OTHERS_WAITING_MAX 8 /* jobs, before those of the system wait */
 #define WORKS_MAX 8192
 #define FOLDS_MAX 32768
 #define FOLD_US 60000000
@@ -401,7 +402,10 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 	const struct known *k;
 	struct waiting *w;
 
-	if (!scan && !actor_is_person(who)) {
+	/* The system's own work is looked at as far as that delays nobody:
+	 * what people do must not wait behind a build or a backup. */
+	if (!actor_is_person(who) &&
+	    (!scan || hub_waiting(a->hub) >= OTHERS_WAITING_MAX)) {
 		a->counters.others++;
 		event_done(e);
 		return;

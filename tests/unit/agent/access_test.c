@@ -48,6 +48,14 @@ hub_submit(struct hub *h UNUSED, uint64_t job, int fd, uint64_t max,
 	return 0;
 }
 
+static size_t waiting; /* what hub_waiting answers */
+
+size_t
+hub_waiting(const struct hub *h UNUSED)
+{
+	return waiting;
+}
+
 static const char *
 text(const struct draft *d, const char *name)
 {
@@ -267,6 +275,25 @@ test_daemon_is_counted(void **state)
 	assert_int_equal(access_counters(a)->others, 2);
 }
 
+/* The system's own work is not examined while anything waits long. */
+static void
+test_people_come_first(void **state)
+{
+	struct accesses *a = *state;
+
+	waiting = 7;
+	event(a, FILE_OPEN, 5, 1, &DAEMON);
+	assert_int_equal(njobs, 1);
+	waiting = 8;
+	event(a, FILE_OPEN, 6, 1, &DAEMON);
+	event(a, FILE_WRITE, 7, 1, &DAEMON);
+	assert_int_equal(njobs, 1);
+	assert_int_equal(access_counters(a)->others, 2);
+	event(a, FILE_OPEN, 8, 1, &PERSON);
+	assert_int_equal(njobs, 2);
+	waiting = 0;
+}
+
 /* An inode has 64 bits, a number of an entry 53. */
 static void
 test_large_inode(void **state)
@@ -323,6 +350,8 @@ main(void)
 		test_repeats_are_counted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_daemon_is_counted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_people_come_first, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_large_inode, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_queue_full_is_told, setup, teardown),
