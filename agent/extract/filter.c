@@ -23,7 +23,6 @@ static const char *const TYPES[] = {
     [FILTER_NONE] = "text/plain",
     [FILTER_OFFICE] = "text/xml",
     [FILTER_HTML] = "text/html",
-    [FILTER_RTF] = "text/rtf",
 };
 
 const char *
@@ -70,8 +69,6 @@ filter_sniff(const uint8_t *p, size_t len)
 	char text[LOOK];
 	size_t n = narrow(text, p, len);
 
-	if (n > 5 && memcmp(text, "{\\rtf", 5) == 0)
-		return FILTER_RTF;
 	if (n < 5 || text[0] != '<')
 		return FILTER_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(OFFICE); i++)
@@ -197,8 +194,8 @@ filter_start(struct filter *f, enum filter_kind kind)
 	buf_reset(&f->out.aside);
 	map_start(&f->out.map, 0);
 	map_start(&f->out.aside_map, 0);
-	if (kind == FILTER_OFFICE || kind == FILTER_HTML)
-		markup_start(f->markup, kind == FILTER_HTML);
+	must(kind != FILTER_NONE);
+	markup_start(f->markup, kind == FILTER_HTML);
 }
 
 size_t
@@ -207,8 +204,7 @@ filter_feed(struct filter *f, struct content c, struct content *out)
 	size_t n = c.len < FILTER_IN ? c.len : FILTER_IN;
 
 	f->out.len = 0;
-	if (f->kind == FILTER_OFFICE || f->kind == FILTER_HTML)
-		markup_eat(f->markup, &f->out, c.data, n);
+	markup_eat(f->markup, &f->out, c.data, n);
 	*out = (struct content){.data = f->out.text, .len = f->out.len};
 	return n;
 }
@@ -217,8 +213,7 @@ void
 filter_end(struct filter *f, struct content *out)
 {
 	f->out.len = 0;
-	if (f->kind == FILTER_OFFICE || f->kind == FILTER_HTML)
-		markup_end(f->markup, &f->out);
+	markup_end(f->markup, &f->out);
 	*out = (struct content){.data = f->out.text, .len = f->out.len};
 }
 

@@ -23,7 +23,6 @@ enum filter_kind {
 	FILTER_NONE,
 	FILTER_OFFICE, /* XML of an office document */
 	FILTER_HTML,
-	FILTER_RTF,
 };
 
 /* The most that is fed at once, and what may come out of it. */
@@ -43,13 +42,11 @@ struct filter_out {
 };
 
 struct markup;
-struct rtf;
 
 struct filter {
 	enum filter_kind kind;
 	struct filter_out out;
 	struct markup *markup;
-	struct rtf *rtf;
 	bool aside; /* its text is what is given now */
 	const char *why; /* something was left out, or NULL */
 };

@@ -274,6 +274,25 @@ nothing(void **state)
 	buf_done(&b);
 }
 
+/* Structured text that has no reader of its own loses nothing. */
+static void
+other_markup_is_scanned_as_it_is(void **state)
+{
+	static const char *const KINDS[] = {"{\\rtf1 " TEXT "}",
+	    "%!PS\n(" TEXT ") show\n", "<?xml version=\"1.0\"?><a>" TEXT "</a>",
+	    "From: a@example.org\nSubject: x\n\n" TEXT};
+	struct buf b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+		text_of(&b, KINDS[i]);
+		assert_int_equal(run(&b, NULL), 0);
+		saw("", KINDS[i]);
+		assert_int_equal(seen.n, 1);
+		buf_done(&b);
+	}
+}
+
 static void
 binary_is_scanned_as_it_is(void **state)
 {
@@ -885,6 +904,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(plain_text),
 	    cmocka_unit_test(nothing),
+	    cmocka_unit_test(other_markup_is_scanned_as_it_is),
 	    cmocka_unit_test(binary_is_scanned_as_it_is),
 	    cmocka_unit_test(a_file_by_descriptor),
 	    cmocka_unit_test(gzip_with_and_without_a_name),

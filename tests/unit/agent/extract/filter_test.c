@@ -107,6 +107,7 @@ which(void **state)
 	    {NS, FILTER_OFFICE},
 	    {"<?xml version=\"1.0\"?><a>b</a>", FILTER_NONE},
 	    {"a <html> b", FILTER_NONE},
+	    {"{\\rtf1 x}", FILTER_NONE},
 	    {"", FILTER_NONE},
 	    {"<", FILTER_NONE},
 	};
