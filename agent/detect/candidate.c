@@ -2,7 +2,7 @@
 /*
  * candidate - the owner of libhs (Vectorscan).
  *
- * Owns: the database of all patterns, its scratch, block mode.
+ * Owns: databases of literals and of patterns, their scratch, block mode.
  * Never: decides that something matches; asks for match starts (that costs
  * more than the exact confirmation does), or uses UTF mode, which is undefined
  * on bytes that are not UTF-8.
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <hs/hs.h>
 #include <limits.h>
+#include <stdlib.h>
 
 #include "lib/own.h"
 
@@ -28,65 +29,88 @@ candidate_host(void)
 {
 	return hs_valid_platform() == HS_SUCCESS
 		   ? NULL
-		   : "this processor lacks the vector instructions of the "
-		     "candidate stage; every rule is matched in turn, which "
-		     "is about 20 times slower";
+		   : "this processor lacks the vector instructions of "
+		     "Vectorscan; an automaton of keywords takes its place, "
+		     "which is several times slower";
 }
 
 static int
-refused(hs_compile_error_t *e, struct diag *why)
+refused(hs_compile_error_t *e, struct candidates *c, struct diag *why)
 {
 	int r = diag_set(why, -EBADMSG, "pattern outside the subset: %s",
 	    e != NULL && e->message != NULL ? e->message : "not expressible");
 
 	(void)hs_free_compile_error(e);
+	free(c);
 	return r;
 }
 
-int
-candidate_width(
-    const char *pattern, unsigned *least, unsigned *most, struct diag *why)
-{
-	hs_expr_info_t *info = NULL;
-	hs_compile_error_t *err = NULL;
+/* Numbers from 0 on, and the same flag for all. */
+struct columns {
+	unsigned *ids, *flags;
+};
 
-	if (candidate_host() != NULL)
-		return -ENOTSUP;
-	if (hs_expression_info(pattern, 0, &info, &err) != HS_SUCCESS)
-		return refused(err, why);
-	*least = info->min_width;
-	*most = info->max_width;
-	free(info);
-	if (*most == UINT_MAX)
-		return diag_set(why, -EBADMSG,
-		    "the pattern has no greatest length; bound every repeat, "
-		    "as in {0,64}");
+static void
+columns_done(struct columns *c)
+{
+	free(c->ids);
+	free(c->flags);
+}
+
+static int
+columns_new(struct columns *c, unsigned n)
+{
+	c->ids = calloc(n, sizeof *c->ids);
+	c->flags = calloc(n, sizeof *c->flags);
+	if (c->ids == NULL || c->flags == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		c->ids[i] = i;
 	return 0;
 }
 
 int
-candidates_new(const struct candidate_pattern *p, unsigned n,
+candidates_literals(const struct candidate_literal *l, unsigned n,
     struct candidates **out, struct diag *why)
 {
 	OWN_MEM const char **texts = calloc(n, sizeof *texts);
-	OWN_MEM unsigned *ids = calloc(n, sizeof *ids);
-	OWN_MEM unsigned *flags = calloc(n, sizeof *flags);
+	OWN_MEM size_t *lens = calloc(n, sizeof *lens);
+	OWN(columns_done) struct columns cols = {0};
 	struct candidates *c = calloc(1, sizeof *c);
 	hs_compile_error_t *err = NULL;
 
-	if (texts == NULL || ids == NULL || flags == NULL || c == NULL) {
+	if (texts == NULL || lens == NULL || c == NULL ||
+	    columns_new(&cols, n) != 0) {
 		free(c);
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		texts[i] = p[i].pattern;
-		ids[i] = p[i].id;
+		texts[i] = (const char *)l[i].text;
+		lens[i] = l[i].len;
+		cols.flags[i] = l[i].fold ? HS_FLAG_CASELESS : 0;
 	}
-	if (hs_compile_multi(texts, flags, ids, n, HS_MODE_BLOCK, NULL, &c->db,
-		&err) != HS_SUCCESS) {
+	if (hs_compile_lit_multi(texts, cols.flags, cols.ids, lens, n,
+		HS_MODE_BLOCK, NULL, &c->db, &err) != HS_SUCCESS)
+		return refused(err, c, why);
+	*out = c;
+	return 0;
+}
+
+int
+candidates_patterns(const char *const *patterns, unsigned n,
+    struct candidates **out, struct diag *why)
+{
+	OWN(columns_done) struct columns cols = {0};
+	struct candidates *c = calloc(1, sizeof *c);
+	hs_compile_error_t *err = NULL;
+
+	if (c == NULL || columns_new(&cols, n) != 0) {
 		free(c);
-		return refused(err, why);
+		return -ENOMEM;
 	}
+	if (hs_compile_multi(patterns, cols.flags, cols.ids, n, HS_MODE_BLOCK,
+		NULL, &c->db, &err) != HS_SUCCESS)
+		return refused(err, c, why);
 	*out = c;
 	return 0;
 }
@@ -101,17 +125,13 @@ candidates_free(struct candidates *c)
 }
 
 int
-candidate_room_new(const struct candidates *c, struct candidate_room **out)
+candidate_room_add(struct candidate_room **room, const struct candidates *c)
 {
-	struct candidate_room *room = calloc(1, sizeof *room);
-
-	if (room == NULL)
+	if (*room == NULL)
+		*room = calloc(1, sizeof **room);
+	if (*room == NULL ||
+	    hs_alloc_scratch(c->db, &(*room)->scratch) != HS_SUCCESS)
 		return -ENOMEM;
-	if (hs_alloc_scratch(c->db, &room->scratch) != HS_SUCCESS) {
-		free(room);
-		return -ENOMEM;
-	}
-	*out = room;
 	return 0;
 }
 

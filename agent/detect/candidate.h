@@ -1,44 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * candidate - one pass over a block that says where matches may be.
+ * candidate - one pass over a block that says where literals stand, or where
+ * whole patterns end.
  *
- * For each pattern it reports ends: every match of the pattern has at least
- * one reported end inside it or at its end. Extra ends cost time, a missing
+ * Every occurrence is reported by its end. Extra ends cost time, a missing
  * one would lose a match.
  */
 #ifndef AGENT_DETECT_CANDIDATE_H
 #define AGENT_DETECT_CANDIDATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/diag.h"
 #include "lib/own.h"
 
-struct candidates; /* the compiled set */
-struct candidate_room; /* scratch of one scan */
+struct candidates; /* a compiled set */
+struct candidate_room; /* scratch of one scan; serves several sets */
 
-/* The set's patterns, one after the other; texts are borrowed for the call. */
-struct candidate_pattern {
-	const char *pattern;
-	unsigned id; /* told with each end; several patterns may share one */
+struct candidate_literal {
+	const uint8_t *text;
+	size_t len;
+	bool fold; /* ASCII letters of either case */
 };
 
-/* candidate_host - NULL, or why this processor cannot run the stage. */
+/* candidate_host - NULL, or why this build or processor has no such stage. */
 const char *candidate_host(void);
 /*
- * candidate_width - checks one pattern and tells the least and greatest number
- * of bytes that it can match. Returns 0, -EBADMSG (not expressible, unbounded
- * or anchored), -ENOTSUP where candidate_host is not NULL.
+ * candidates_literals, candidates_patterns - compile @n of them; the place in
+ * the array is the number told. Only where candidate_host() is NULL.
+ * Return 0, -EBADMSG with the sentence in @why, or -ENOMEM.
  */
-int candidate_width(const char *pattern, unsigned *least, unsigned *most,
-    struct diag *why) MUST_CHECK;
-int candidates_new(const struct candidate_pattern *p, unsigned n,
+int candidates_literals(const struct candidate_literal *l, unsigned n,
+    struct candidates **out, struct diag *why) MUST_CHECK;
+int candidates_patterns(const char *const *patterns, unsigned n,
     struct candidates **out, struct diag *why) MUST_CHECK;
 void candidates_free(struct candidates *c);
 
-int candidate_room_new(
-    const struct candidates *c, struct candidate_room **out) MUST_CHECK;
+/* candidate_room_add - makes *@room, or makes it large enough for @c, too. */
+int candidate_room_add(
+    struct candidate_room **room, const struct candidates *c) MUST_CHECK;
 void candidate_room_free(struct candidate_room *room);
 
 /* Called for each end, in no promised order. */

@@ -237,8 +237,7 @@ prefilter(const struct yaml *y, struct detector *d, struct diag *why)
 	r = terms_pattern(words, NULL, TERM_SUBSTRING, true, false, &gate, why);
 	if (r == 0)
 		r = regex_new(gate, &d->gate, why);
-	d->anchor = OWN_TAKE(&gate);
-	return r;
+	return r == 0 ? pattern_parse(gate, &d->keywords, why) : r;
 }
 
 /* Puts a place before a sentence that names none. */
@@ -264,10 +263,24 @@ with_boundary(
 	return whole != NULL ? regex_new(whole, out, why) : -ENOMEM;
 }
 
-/* A pattern of the subset: its regex, and its widths where asked for. */
+static int
+bounded(const struct pattern *p, struct diag *why)
+{
+	if (pattern_most(p) == UINT32_MAX)
+		return diag_set(why, -EBADMSG,
+		    "the pattern has no greatest length; bound every repeat, "
+		    "as in {0,64}");
+	if (pattern_most(p) > RULES_WIDTH_MAX)
+		return diag_set(why, -EBADMSG,
+		    "the pattern can match %u bytes; at most %d are allowed",
+		    pattern_most(p), RULES_WIDTH_MAX);
+	return 0;
+}
+
+/* A pattern of the subset, for the authority and for the other layers. */
 static int
 pattern_new(const struct yaml *y, enum boundary b, struct regex **out,
-    unsigned *least, unsigned *most, struct diag *why)
+    struct pattern **parsed, struct diag *why)
 {
 	struct diag inner = {""};
 	const char *text = "";
@@ -279,16 +292,9 @@ pattern_new(const struct yaml *y, enum boundary b, struct regex **out,
 	if (r == 0)
 		r = with_boundary(text, b, out, &inner);
 	if (r == 0)
-		r = candidate_width(text, least, most, &inner);
-	if (r == -ENOTSUP) {
-		*least = 1;
-		*most = RULES_WIDTH_MAX;
-		r = 0;
-	}
-	if (r == 0 && *most > RULES_WIDTH_MAX)
-		r = diag_set(&inner, -EBADMSG,
-		    "the pattern can match %u bytes; at most %d are allowed",
-		    *most, RULES_WIDTH_MAX);
+		r = pattern_parse(text, parsed, &inner);
+	if (r == 0)
+		r = bounded(*parsed, &inner);
 	return placed(y, &inner, r, why);
 }
 
@@ -297,7 +303,7 @@ primary_list(const struct yaml *y, const struct pack *p, struct detector *d,
     struct diag *why)
 {
 	const struct terms *list;
-	OWN_MEM char *bounded = NULL;
+	OWN_MEM char *whole = NULL;
 	struct diag inner = {""};
 	int r = list_named(y, p, false, &list, why);
 
@@ -306,17 +312,12 @@ primary_list(const struct yaml *y, const struct pack *p, struct detector *d,
 		    list->fold, false, &d->plain, why);
 	if (r == 0)
 		r = terms_pattern(list->items, list->encodings, list->match,
-		    list->fold, true, &bounded, why);
+		    list->fold, true, &whole, why);
 	if (r != 0)
 		return r;
-	r = regex_new(bounded, &d->regex, &inner);
+	r = regex_new(whole, &d->regex, &inner);
 	if (r == 0)
-		r = candidate_width(d->plain, &d->least, &d->most, &inner);
-	if (r == -ENOTSUP) {
-		d->least = 1;
-		d->most = RULES_WIDTH_MAX;
-		r = 0;
-	}
+		r = pattern_parse(d->plain, &d->pattern, &inner);
 	return placed(y, &inner, r, why);
 }
 
@@ -332,11 +333,12 @@ primary_pattern(const struct yaml *map, struct detector *d, struct diag *why)
 		r = word(b, BOUNDARIES, &boundary, why);
 	if (r == 0)
 		r = pattern_new(pattern, (enum boundary)boundary, &d->regex,
-		    &d->least, &d->most, why);
+		    &d->pattern, why);
 	if (r != 0)
 		return r;
+	d->boundary = (enum boundary)boundary;
 	d->plain = strdup(pattern->text);
-	return d->plain != NULL ? subset_head(d->plain, &d->head) : -ENOMEM;
+	return d->plain != NULL ? 0 : -ENOMEM;
 }
 
 static int
@@ -555,6 +557,10 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 		    "a list has its boundary from its own \"match\"");
 	r = list != NULL ? primary_list(list, p, d, why)
 			 : primary_pattern(map, d, why);
+	if (r == 0) {
+		d->least = pattern_least(d->pattern);
+		d->most = pattern_most(d->pattern);
+	}
 	secret = yaml_get(map, "secret");
 	if (r == 0 && secret != NULL)
 		r = group_named(secret, d, &d->secret, why);
@@ -580,7 +586,7 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	const struct terms *terms = NULL;
 	OWN_MEM char *text = NULL;
 	struct diag inner = {""};
-	unsigned least, most;
+	OWN(pattern_freep) struct pattern *unused = NULL;
 	int r;
 
 	e->kind = EVIDENCE_NEAR;
@@ -604,7 +610,7 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 		    y, why, "near needs \"before\" or \"after\" over 0");
 	if (pattern != NULL)
 		return pattern_new(
-		    pattern, BOUNDARY_NONE, &e->near, &least, &most, why);
+		    pattern, BOUNDARY_NONE, &e->near, &unused, why);
 	if (list != NULL)
 		r = list_named(list, p, false, &terms, why);
 	if (r == 0 && terms != NULL)
@@ -1057,8 +1063,8 @@ void
 detector_done(struct detector *d)
 {
 	free(d->plain);
-	free(d->head);
-	free(d->anchor);
+	pattern_free(d->pattern);
+	pattern_free(d->keywords);
 	regex_free(d->regex);
 	regex_free(d->gate);
 	for (size_t i = 0; i < d->nevidence; i++)

@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/detect/candidate.h"
 #include "agent/detect/detect.h"
+#include "agent/detect/pattern.h"
+#include "agent/detect/plan.h"
 #include "agent/detect/regex.h"
 #include "agent/detect/validate.h"
 #include "lib/finding.h"
@@ -110,11 +111,12 @@ struct detector {
 	const char *id, *uuid, *title, *status, *class_name;
 	enum sensitivity sensitivity;
 	char *plain; /* pattern without boundaries; owned */
-	char *head; /* NULL, or its beginning; owned */
+	struct pattern *pattern; /* the same, parsed; owned */
+	enum boundary boundary;
 	struct regex *regex; /* with boundaries; owned */
 	struct regex
 	    *gate; /* NULL, or keywords that a match must hold; owned */
-	char *anchor; /* keywords as a pattern for the candidate stage; owned */
+	struct pattern *keywords; /* the same, parsed; owned */
 	unsigned least, most; /* bytes of a match */
 	int secret; /* group of the value */
 	unsigned normalize; /* bits of enum normal */
@@ -148,8 +150,7 @@ struct ruleset {
 	size_t npacks;
 	const struct detector **detectors; /* all, in order; array owned */
 	size_t n;
-	struct candidates
-	    *candidates; /* NULL where the host has no such stage */
+	struct plan *plan; /* owned */
 	const char *slow;
 	char digest[65];
 	unsigned most; /* the widest match */
@@ -203,18 +204,17 @@ int terms_encode(const char *text, size_t len, const char *encoding,
 
 /* subset_check - refuses what the matching stages do not share. */
 int subset_check(const char *pattern, struct diag *why) MUST_CHECK;
-/*
- * subset_head - a pattern that matches the beginning of whatever @pattern
- * matches, and is cheaper to look for: a long repeat of a group ends it.
- * @pattern: has passed subset_check. Returns 0 or -ENOMEM; *out is the
- * caller's.
- */
-int subset_head(const char *pattern, char **out) MUST_CHECK;
-
 /* ruleset_parse - a set of one pack from memory, for tests. */
 int ruleset_parse(const char *name, const void *data, size_t len,
     struct ruleset **out, struct problems *problems,
     struct diag *why) MUST_CHECK;
+
+/*
+ * ruleset_replan - looks for the same rules by other layers, to compare with.
+ * No scan of the set may be in use.
+ */
+int ruleset_replan(
+    struct ruleset *r, enum plan_kind kind, struct diag *why) MUST_CHECK;
 
 /*
  * scan_new_sized - scan_new with a block of @block bytes instead of the usual

@@ -40,7 +40,7 @@ ruleset_free(struct ruleset *r)
 {
 	if (r == NULL)
 		return;
-	candidates_free(r->candidates);
+	plan_free(r->plan);
 	for (size_t i = 0; i < r->npacks; i++)
 		pack_done(&r->packs[i]);
 	free(r->packs);
@@ -223,30 +223,60 @@ bounds(struct ruleset *r)
 	}
 }
 
+/* What may not touch a match, as the layers see it. */
+static struct byteset
+edge_of(enum boundary b)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	struct byteset s = {{0}};
+
+	if (b != BOUNDARY_NONE)
+		byteset_add(&s, "0123456789");
+	if (b == BOUNDARY_WORD || b == BOUNDARY_ALNUM)
+		byteset_add(&s, letters);
+	if (b == BOUNDARY_WORD)
+		byteset_add(&s, "_");
+	return s;
+}
+
+int
+ruleset_replan(struct ruleset *r, enum plan_kind kind, struct diag *why)
+{
+	OWN_MEM struct plan_rule *rules = calloc(r->n, sizeof *rules);
+	struct plan *p = NULL;
+	int e;
+
+	if (rules == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct detector *d = r->detectors[i];
+
+		rules[i].plain = d->plain;
+		rules[i].pattern = d->pattern;
+		rules[i].keywords = d->keywords;
+		rules[i].edge = edge_of(d->boundary);
+		rules[i].most = d->most;
+	}
+	e = plan_new(rules, r->n, kind, &p, why);
+	if (e != 0)
+		return e;
+	plan_free(r->plan);
+	r->plan = p;
+	return 0;
+}
+
 static int
 compile(struct load *l)
 {
 	struct ruleset *r = l->set;
-	OWN_MEM struct candidate_pattern *p = calloc(r->n, sizeof *p);
 	struct diag d = {""};
 	int e;
 
-	if (p == NULL)
-		return -ENOMEM;
 	bounds(r);
-	if (candidate_host() != NULL) {
+	if (candidate_host() != NULL)
 		r->slow = candidate_host();
-		return 0;
-	}
-	for (size_t i = 0; i < r->n; i++) {
-		const struct detector *k = r->detectors[i];
-
-		p[i].pattern = k->anchor != NULL ? k->anchor
-			       : k->head != NULL ? k->head
-						 : k->plain;
-		p[i].id = (unsigned)i;
-	}
-	e = candidates_new(p, (unsigned)r->n, &r->candidates, &d);
+	e = ruleset_replan(r, PLAN_LAYERS, &d);
 	if (e == -EBADMSG)
 		loader_fatal(&l->to, "bad-pattern", d.text);
 	return e;

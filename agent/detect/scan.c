@@ -12,15 +12,14 @@
  * on. A match that a keyword, a validator or the entropy refutes takes only
  * its first byte with it, so that a real value behind a false start is found.
  *
- * How it is found: the candidate stage tells ends E such that every match
- * [s,e) has an E with e-W <= s < E <= e, where W is the width of the pattern.
- * Ends are taken in ascending order. For ends E1..E2 that lie close together
- * the authority searches starts from max(next, tried, E1-W) to E2-1, where
- * starts below `next` are taken and those below `tried` are refuted. A start
- * below E1-W has an earlier end of its own, which was processed before.
+ * How it is found: the layers of plan.c tell ranges of places such that every
+ * match starts in one of them. In ascending order the authority searches each
+ * for starts, from `next` on, below which all is taken, and from `tried` on,
+ * below which all is refuted. So what is found is what the authority alone
+ * would find, whatever the layers told beside it.
  *
  * The window: bytes are gathered until a block is full, whatever the cuts, so
- * that only absolute places decide. Ends are processed up to `lag` bytes
+ * that only absolute places decide. Starts are processed up to `lag` bytes
  * before the end of the window, so that a match and the context behind it are
  * there in full; `back` bytes before that stay for the next block.
  */
@@ -43,7 +42,9 @@ enum {
 	BLOCK_MIN = 1,
 	CONTEXT = 8, /* bytes that boundaries look at */
 	SLACK = 64, /* bytes behind a match that the authority may see */
-	CLUSTER_GAP = 32,
+	/* Ranges of a lane and block; when there are more, near ones become one. */
+	RANGES_FIRST = 16,
+	RANGES_MAX = 4096,
 	/* Limits hit before a detector is left out for the rest of a piece. */
 	LIMITS_MAX = 64,
 };
@@ -60,12 +61,19 @@ struct held {
 	bool demote;
 };
 
+/* Places where a match may start, behind s->done; both are within. */
+struct range {
+	uint32_t low, high;
+};
+
 /* One detector's state in this piece. */
 struct lane {
 	const struct detector *rule;
 	uint64_t next, tried;
-	uint64_t *ends; /* one bit a byte behind s->done; owned */
-	size_t first, last; /* words in use; first > last: none */
+	struct range *ranges; /* of this block; owned */
+	size_t nranges, ranges_cap;
+	uint32_t gap; /* ranges that are closer become one */
+	bool unsorted;
 	unsigned limits;
 	bool off;
 	struct held *held; /* ascending; owned; NULL without a count */
@@ -83,15 +91,15 @@ struct masked {
 struct scan {
 	const struct ruleset *rules;
 	struct regex_room *room;
-	struct candidate_room *candidates;
+	struct plan_room *plan;
 	struct lane *lanes; /* owned */
 	uint8_t *window; /* owned */
 	size_t size; /* of the window */
 	size_t len; /* bytes in it */
 	size_t top; /* bytes that were ever in it for this piece */
 	uint64_t base; /* place of window[0] in the piece */
-	uint64_t done; /* ends up to here are processed */
-	size_t lag, back, words;
+	uint64_t done; /* starts below are processed */
+	size_t lag, back;
 	uint8_t hash_key[16];
 	uint8_t key[32];
 	bool key_set;
@@ -114,7 +122,7 @@ scan_free(struct scan *s)
 	for (size_t i = 0; s->lanes != NULL && i < s->rules->n; i++) {
 		struct lane *l = &s->lanes[i];
 
-		free(l->ends);
+		free(l->ranges);
 		free(l->held);
 		for (size_t k = 0; k < ARRAY_LEN(l->tallies); k++)
 			tally_done(&l->tallies[k]);
@@ -125,7 +133,7 @@ scan_free(struct scan *s)
 	free(s->window);
 	free(s->masked);
 	regex_room_free(s->room);
-	candidate_room_free(s->candidates);
+	plan_room_free(s->plan);
 	explain_free(s->explain);
 	explicit_bzero(s, sizeof *s);
 	free(s);
@@ -139,12 +147,9 @@ scan_freep(struct scan **s)
 }
 
 static int
-lane_init(struct lane *l, const struct detector *d, size_t words)
+lane_init(struct lane *l, const struct detector *d)
 {
-	*l = (struct lane){.rule = d, .first = SIZE_MAX};
-	l->ends = calloc(words, sizeof *l->ends);
-	if (l->ends == NULL)
-		return -ENOMEM;
+	*l = (struct lane){.rule = d, .gap = 1};
 	if (d->within == 0)
 		return 0;
 	/* Matches do not overlap: so many at most lie in two windows. */
@@ -159,20 +164,19 @@ rooms(struct scan *s, size_t block)
 	const struct ruleset *r = s->rules;
 	int e = regex_room_new(&s->room);
 
-	if (e == 0 && r->candidates != NULL)
-		e = candidate_room_new(r->candidates, &s->candidates);
+	if (e == 0)
+		e = plan_room_new(r->plan, &s->plan);
 	if (e != 0)
 		return e;
 	s->lag = (size_t)r->most + SLACK + r->after + CONTEXT;
 	s->back = (size_t)r->most + r->before + CONTEXT;
 	s->size = s->lag + s->back + block;
-	s->words = (s->size + 64) / 64;
 	s->window = malloc(s->size);
 	s->lanes = calloc(r->n, sizeof *s->lanes);
 	if (s->window == NULL || s->lanes == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->n && e == 0; i++)
-		e = lane_init(&s->lanes[i], r->detectors[i], s->words);
+		e = lane_init(&s->lanes[i], r->detectors[i]);
 	return e;
 }
 
@@ -225,11 +229,9 @@ reset(struct scan *s)
 	for (size_t i = 0; i < s->rules->n; i++) {
 		struct lane *l = &s->lanes[i];
 
-		if (l->first <= l->last)
-			memset(l->ends + l->first, 0,
-			    (l->last - l->first + 1) * sizeof *l->ends);
-		l->first = SIZE_MAX;
-		l->last = 0;
+		l->nranges = 0;
+		l->gap = 1;
+		l->unsorted = false;
 		l->next = 0;
 		l->tried = 0;
 		l->limits = 0;
@@ -688,15 +690,15 @@ step_by_step(struct scan *s, struct lane *l, size_t end, size_t *from,
 	return 0;
 }
 
-/* Confirms the ends from @low to @high, which lie close together. */
+/* Takes the matches that start from @low to @high. */
 static void
 confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
 {
 	const struct detector *d = l->rule;
-	uint64_t start = low > d->most ? low - d->most : 0;
+	uint64_t start = low;
 	uint64_t since = s->measured ? clock_boot_us() : 0;
-	size_t last = (size_t)(high - 1 - s->base);
-	size_t end = last + 1 + d->most + SLACK;
+	size_t last = (size_t)(high - s->base);
+	size_t end = last + d->most + SLACK;
 
 	if (start < l->next)
 		start = l->next;
@@ -704,7 +706,7 @@ confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
 		start = l->tried;
 	if (end > s->len)
 		end = s->len;
-	while (start < high && !l->off) {
+	while (start <= high && !l->off) {
 		size_t from = (size_t)(start - s->base);
 		struct regex_match m;
 		int r = regex_find(
@@ -714,100 +716,120 @@ confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
 			r = step_by_step(s, l, end, &from, last, &m);
 		if (r == 0)
 			break;
-		/* Without the candidate stage nobody bounded the width. */
-		if (m.to[0] - m.from[0] > d->most) {
-			s->indeterminate++;
-			start = s->base + m.from[0] + 1;
-			continue;
-		}
+		must(m.to[0] - m.from[0] <= d->most);
 		start = s->base + (take(s, l, &m) ? m.to[0] : m.from[0] + 1);
 		l->next = start;
 	}
-	l->tried = high;
+	if (l->tried <= high)
+		l->tried = high + 1;
 	l->cost.places++;
 	l->cost.us += s->measured ? clock_boot_us() - since : 0;
 }
 
-static void
-set_end(struct lane *l, size_t bit)
+static int
+by_low(const void *a, const void *b)
 {
-	size_t w = bit / 64;
+	const struct range *x = a;
+	const struct range *y = b;
 
-	l->ends[w] |= (uint64_t)1 << bit % 64;
-	if (w < l->first)
-		l->first = w;
-	if (w > l->last)
-		l->last = w;
+	return x->low < y->low ? -1 : x->low > y->low;
+}
+
+/* Sorts a lane's ranges, and makes one of those that are close. */
+static void
+tidy(struct lane *l)
+{
+	size_t n = 0;
+
+	if (l->unsorted)
+		qsort(l->ranges, l->nranges, sizeof *l->ranges, by_low);
+	l->unsorted = false;
+	for (size_t i = 1; i < l->nranges; i++) {
+		struct range *to = &l->ranges[n];
+		const struct range *r = &l->ranges[i];
+
+		if (r->low > to->high + l->gap)
+			l->ranges[++n] = *r;
+		else if (r->high > to->high)
+			to->high = r->high;
+	}
+	if (l->nranges > 0)
+		l->nranges = n + 1;
+}
+
+/* Makes room for one more range; more places to try are no harm. */
+static bool
+room_for_range(struct lane *l)
+{
+	size_t cap = l->ranges_cap == 0 ? RANGES_FIRST : l->ranges_cap * 2;
+	struct range *more;
+
+	if (l->nranges < l->ranges_cap)
+		return true;
+	if (l->ranges_cap == RANGES_MAX) {
+		do {
+			l->gap *= 2;
+			tidy(l);
+		} while (l->nranges > RANGES_MAX / 2);
+		return true;
+	}
+	more = reallocarray(l->ranges, cap, sizeof *more);
+	if (more == NULL)
+		return false;
+	l->ranges = more;
+	l->ranges_cap = cap;
+	return true;
 }
 
 struct pass {
 	struct scan *s;
-	uint64_t origin; /* place of the first byte that was scanned */
-	uint64_t limit; /* ends behind this wait for the next block */
+	uint64_t limit; /* starts from here on wait for the next block */
 };
 
 static void
-on_end(void *ctx, unsigned id, size_t at)
+on_range(void *ctx, size_t rule, size_t from, size_t to)
 {
 	const struct pass *p = ctx;
 	struct scan *s = p->s;
-	struct lane *l = &s->lanes[id];
-	uint64_t end = p->origin + at;
+	struct lane *l = &s->lanes[rule];
+	uint64_t low = s->base + from;
+	uint64_t high = s->base + to;
+	struct range r, *last;
 
-	if (end > s->done && end <= p->limit && end > l->next)
-		set_end(l, (size_t)(end - s->done - 1));
+	low = low > l->next ? low : l->next;
+	low = low > s->done ? low : s->done;
+	if (high >= p->limit)
+		high = p->limit - 1;
+	if (low > high || p->limit == 0)
+		return;
+	r = (struct range){
+	    (uint32_t)(low - s->done), (uint32_t)(high - s->done)};
+	last = l->nranges > 0 ? &l->ranges[l->nranges - 1] : NULL;
+	if (last != NULL && r.low >= last->low &&
+	    r.low <= last->high + l->gap) {
+		last->high = r.high > last->high ? r.high : last->high;
+		return;
+	}
+	if (!room_for_range(l)) {
+		s->err = -ENOMEM;
+		return;
+	}
+	last = l->nranges > 0 ? &l->ranges[l->nranges - 1] : NULL;
+	l->unsorted = l->unsorted || (last != NULL && r.low < last->low);
+	l->ranges[l->nranges++] = r;
 }
 
-/* Walks a lane's ends in ascending order, those close together as one. */
 static void
 run_lane(struct scan *s, struct lane *l)
 {
-	uint64_t low = 0;
-	uint64_t high = 0;
-
-	for (size_t w = l->first; w <= l->last && w < s->words; w++) {
-		uint64_t bits = l->ends[w];
-
-		l->ends[w] = 0;
-		for (; bits != 0; bits &= bits - 1) {
-			uint64_t end = s->done + 1 + 64 * w +
-				       (uint64_t)__builtin_ctzll(bits);
-
-			if (low != 0 && end - high > CLUSTER_GAP) {
-				confirm(s, l, low, high);
-				low = 0;
-			}
-			if (low == 0)
-				low = end;
-			high = end;
-		}
-	}
-	if (low != 0)
-		confirm(s, l, low, high);
-	l->first = SIZE_MAX;
-	l->last = 0;
-}
-
-static int
-find_ends(struct scan *s, struct pass *p)
-{
-	const struct ruleset *r = s->rules;
-	uint64_t origin = s->done > r->most ? s->done - r->most - 1 : 0;
-
-	if (r->candidates == NULL) {
-		for (size_t i = 0; i < r->n; i++)
-			for (uint64_t e = s->done + 1; e <= p->limit;
-			     e += CLUSTER_GAP)
-				set_end(
-				    &s->lanes[i], (size_t)(e - s->done - 1));
-		for (size_t i = 0; i < r->n && p->limit > s->done; i++)
-			set_end(&s->lanes[i], (size_t)(p->limit - s->done - 1));
-		return 0;
-	}
-	p->origin = origin > s->base ? origin : s->base;
-	return candidates_scan(r->candidates, s->candidates,
-	    s->window + (p->origin - s->base),
-	    s->len - (size_t)(p->origin - s->base), on_end, p);
+	if (l->unsorted)
+		tidy(l);
+	for (size_t i = 0; i < l->nranges && !l->off; i++)
+		confirm(s, l, s->done + l->ranges[i].low,
+		    s->done + l->ranges[i].high);
+	l->nranges = 0;
+	l->gap = 1;
+	l->unsorted = false;
 }
 
 /* Processes the window as far as the context behind it reaches. */
@@ -822,20 +844,20 @@ process(struct scan *s, bool eof)
 
 	if (!eof)
 		p.limit -= s->lag;
-	e = find_ends(s, &p);
+	e = plan_scan(r->plan, s->plan, s->window, s->len,
+	    (size_t)(s->done - s->base), on_range, &p);
 	if (e != 0)
 		return e;
 	for (size_t i = 0; i < r->n; i++) {
 		struct lane *l = &s->lanes[i];
 
-		if (l->first <= l->last && !l->off)
-			run_lane(s, l);
+		run_lane(s, l);
 		if (l->held == NULL)
 			continue;
 		if (eof)
 			resolve_until(s, l, UINT64_MAX);
-		else if (p.limit > l->rule->most)
-			resolve_until(s, l, p.limit - l->rule->most);
+		else
+			resolve_until(s, l, p.limit);
 	}
 	s->done = p.limit;
 	keep = s->done > s->back ? s->done - s->back : 0;

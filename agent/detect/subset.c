@@ -4,8 +4,7 @@
  *
  * Owns: one walk over a pattern that refuses anchors, look-around, extended
  * syntax, and non-ASCII where bytes would be taken for characters. What is
- * left is judged by the candidate stage, which accepts less than PCRE2 does.
- * The same walk takes the head of a pattern, for that stage.
+ * left is read by pattern.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -228,61 +227,4 @@ subset_check(const char *pattern, struct diag *why)
 			return r;
 	}
 	return w.depth == 0 ? 0 : refuse(&w, "unclosed (");
-}
-
-enum { HEAD_REPEAT = 4, HEAD_FROM = 8 };
-
-/* A repeat of a group so often that the first few will do; its low bound. */
-static bool
-long_repeat(const struct walk *w, bool after_group, size_t *len)
-{
-	const char *p = w->text + w->at;
-
-	return after_group && w->depth == 0 && *p == '{' &&
-	       braces(p, len) > HEAD_FROM &&
-	       strtoul(p + 1, NULL, 10) >= HEAD_REPEAT;
-}
-
-int
-subset_head(const char *pattern, char **out)
-{
-	struct walk w = {.text = pattern};
-	size_t used = 0;
-	bool skip = false;
-	bool after_group = false;
-	char *head = calloc(1, strlen(pattern) + 1);
-
-	if (head == NULL)
-		return -ENOMEM;
-	while (pattern[w.at] != '\0') {
-		size_t start = w.at;
-		unsigned depth = w.depth;
-		size_t len = 1;
-
-		if (long_repeat(&w, after_group, &len)) {
-			/* "{9}" is as long as "{4}", or longer. */
-			if (!skip)
-				used += (size_t)snprintf(
-				    head + used, 4, "{%d}", HEAD_REPEAT);
-			skip = true;
-			after_group = false;
-			w.at += len + (pattern[w.at + len] == '?');
-			continue;
-		}
-		must(step(&w) == 0);
-		/* Flags for the rest of a pattern: nothing may be left out. */
-		if (pattern[start] == '(' && w.depth == depth) {
-			memcpy(head, pattern, strlen(pattern) + 1);
-			break;
-		}
-		after_group = w.depth < depth;
-		if (depth == 0 && pattern[start] == '|')
-			skip = false;
-		if (!skip) {
-			memcpy(head + used, pattern + start, w.at - start);
-			used += w.at - start;
-		}
-	}
-	*out = head;
-	return 0;
 }

@@ -47,14 +47,13 @@ test_inside(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
 		struct diag why = {""};
 		struct regex *r = NULL;
-		unsigned least = 0, most = 0;
+		OWN(pattern_freep) struct pattern *p = NULL;
 
 		assert_int_equal(subset_check(good[i], &why), 0);
 		assert_string_equal(why.text, "");
 		assert_int_equal(regex_new(good[i], &r, &why), 0);
-		if (candidate_host() == NULL)
-			assert_int_equal(
-			    candidate_width(good[i], &least, &most, &why), 0);
+		assert_int_equal(pattern_parse(good[i], &p, &why), 0);
+		assert_true(pattern_most(p) < UINT32_MAX);
 		regex_free(r);
 	}
 }
@@ -130,34 +129,6 @@ test_bounds(void **state UNUSED)
 	assert_int_equal(subset_check(wide, &why), -EBADMSG);
 }
 
-static void
-test_head(void **state UNUSED)
-{
-	static const char *const rows[][2] = {
-	    {"abc", "abc"},
-	    {"A\\d{2}(?:[ -]?x){16}", "A\\d{2}(?:[ -]?x){4}"},
-	    {"A(?:x){16}z|B(?:y){9,20}?z", "A(?:x){4}|B(?:y){4}"},
-	    /* Not of a group, not often, not always. */
-	    {"\\d{11}", "\\d{11}"},
-	    {"(?:ab){8}c", "(?:ab){8}c"},
-	    {"(?:ab){3,20}c", "(?:ab){3,20}c"},
-	    {"(?:(?:ab){9}c|d)e", "(?:(?:ab){9}c|d)e"},
-	    {"[(]{9}a|[|](?:a){9}b|c", "[(]{9}a|[|](?:a){4}|c"},
-	    {"\\({9}(?P<v>a){9}b", "\\({9}(?P<v>a){4}"},
-	    /* Flags reach into what follows. */
-	    {"a(?:b){9}(?i)c|d", "a(?:b){9}(?i)c|d"},
-	    {"a(?:b){9}(?i:c)|d", "a(?:b){4}|d"},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		OWN_MEM char *head = NULL;
-
-		assert_int_equal(subset_check(rows[i][0], NULL), 0);
-		assert_int_equal(subset_head(rows[i][0], &head), 0);
-		assert_string_equal(head, rows[i][1]);
-	}
-}
-
 int
 main(void)
 {
@@ -165,7 +136,6 @@ main(void)
 	    cmocka_unit_test(test_inside),
 	    cmocka_unit_test(test_outside),
 	    cmocka_unit_test(test_bounds),
-	    cmocka_unit_test(test_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keyword - where any of many literals stands, without a library.
+ */
+#ifndef AGENT_DETECT_KEYWORD_H
+#define AGENT_DETECT_KEYWORD_H
+
+#include "agent/detect/candidate.h"
+
+struct keywords;
+
+/*
+ * keywords_new - an automaton of @n literals; their texts are copied.
+ * Case counts for none of them, and of a long one only the first bytes: more
+ * is reported than stands there, never less.
+ */
+int keywords_new(const struct candidate_literal *l, unsigned n,
+    struct keywords **out) MUST_CHECK;
+void keywords_free(struct keywords *k);
+/*
+ * keywords_scan - tells the end of each literal as if all of it stood there,
+ * also behind @len.
+ */
+void keywords_scan(const struct keywords *k, const uint8_t *text, size_t len,
+    candidate_end_fn *end, void *ctx);
+
+#endif

@@ -1,0 +1,1088 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pattern - reads a pattern and derives what the fast layers look for.
+ *
+ * Owns: the tree of a pattern; what it says about literals and shapes.
+ * Never: decides that something matches. Whatever is derived holds for every
+ * match, so that looking for it loses none; that it holds for little else is
+ * speed, not correctness.
+ *
+ * The nesting of groups was bounded by subset_check, and so is the depth of
+ * every recursion here.
+ */
+#include "agent/detect/pattern.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/detect/rules.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+enum node_kind { NODE_EMPTY, NODE_SET, NODE_CAT, NODE_ALT, NODE_REP };
+
+struct node {
+	enum node_kind kind;
+	struct node *child, *next; /* in the pattern's chain of nodes */
+	struct node *chain;
+	uint32_t min, max; /* of a repeat */
+	uint32_t least, most; /* bytes */
+	struct byteset set;
+};
+
+struct pattern {
+	struct node *root;
+	struct node *chain; /* all nodes, for release */
+};
+
+enum { EXACT_MAX = 64, LITERALS_MAX = 40000 };
+
+/* ---- reading ---- */
+
+struct reader {
+	struct pattern *p;
+	const char *text;
+	size_t at;
+	bool fold, dotall;
+	struct diag *why;
+	int err;
+};
+
+static struct node *
+node_new(struct reader *r, enum node_kind kind)
+{
+	struct node *n = calloc(1, sizeof *n);
+
+	if (n == NULL) {
+		r->err = -ENOMEM;
+		return NULL;
+	}
+	n->kind = kind;
+	n->chain = r->p->chain;
+	r->p->chain = n;
+	return n;
+}
+
+static void
+set_add(struct byteset *s, uint8_t c)
+{
+	s->w[c / 64] |= (uint64_t)1 << c % 64;
+}
+
+static void
+set_range(struct byteset *s, unsigned from, unsigned to)
+{
+	for (unsigned c = from; c <= to; c++)
+		set_add(s, (uint8_t)c);
+}
+
+static void
+set_or(struct byteset *s, const struct byteset *o)
+{
+	for (unsigned i = 0; i < 4; i++)
+		s->w[i] |= o->w[i];
+}
+
+static void
+set_not(struct byteset *s)
+{
+	for (unsigned i = 0; i < 4; i++)
+		s->w[i] = ~s->w[i];
+}
+
+static void
+set_fold(struct byteset *s)
+{
+	for (unsigned c = 'a'; c <= 'z'; c++) {
+		if (byteset_has(s, (uint8_t)c))
+			set_add(s, (uint8_t)(c - 32));
+		else if (byteset_has(s, (uint8_t)(c - 32)))
+			set_add(s, (uint8_t)c);
+	}
+}
+
+static unsigned
+set_count(const struct byteset *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		n += (unsigned)__builtin_popcountll(s->w[i]);
+	return n;
+}
+
+/* The letters that PCRE2 gives to sets, in the C locale. */
+static bool
+set_named(char c, struct byteset *s)
+{
+	struct byteset t = {{0}};
+
+	switch (c | 0x20) {
+	case 'd':
+		set_range(&t, '0', '9');
+		break;
+	case 'w':
+		set_range(&t, '0', '9');
+		set_range(&t, 'A', 'Z');
+		set_range(&t, 'a', 'z');
+		set_add(&t, '_');
+		break;
+	case 's':
+		set_range(&t, '\t', '\r');
+		set_add(&t, ' ');
+		break;
+	case 'h':
+		set_add(&t, '\t');
+		set_add(&t, ' ');
+		set_add(&t, 0xa0);
+		break;
+	case 'v':
+		set_range(&t, '\n', '\r');
+		set_add(&t, 0x85);
+		break;
+	default:
+		return false;
+	}
+	if ((c & 0x20) == 0)
+		set_not(&t);
+	set_or(s, &t);
+	return true;
+}
+
+static void
+refuse(struct reader *r, const char *what)
+{
+	if (r->err == 0)
+		r->err = diag_set(
+		    r->why, -EBADMSG, "pattern at offset %zu: %s", r->at, what);
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* \xHH and \x{HH}; with no digit it is a zero byte. */
+static uint8_t
+hex_escape(struct reader *r)
+{
+	bool braced = r->text[r->at] == '{';
+	unsigned v = 0;
+	unsigned n = 0;
+
+	r->at += braced;
+	while (n < 2 && hex_digit(r->text[r->at]) >= 0) {
+		v = v * 16 + (unsigned)hex_digit(r->text[r->at++]);
+		n++;
+	}
+	if (braced && (n == 0 || r->text[r->at] != '}'))
+		refuse(r, "\\x{…} holds one or two hexadecimal digits");
+	else
+		r->at += braced;
+	return (uint8_t)v;
+}
+
+/* One escape at the backslash: a set, or a single byte in it. */
+static bool
+escape(struct reader *r, struct byteset *s, bool in_class, int *single)
+{
+	static const char names[] = "tnrfea";
+	static const char bytes[] = "\t\n\r\f\033\a";
+	char c = r->text[r->at + 1];
+	const char *known;
+
+	*single = -1;
+	r->at += 2;
+	if (set_named(c, s))
+		return true;
+	if (c == 'x')
+		*single = hex_escape(r);
+	else if (c == 'b' && in_class)
+		*single = '\b';
+	else if (c == 'b' || c == 'B')
+		return false;
+	else if (c == '0' && (r->text[r->at] < '0' || r->text[r->at] > '7'))
+		*single = 0;
+	else if (c != '\0' && (known = strchr(names, c)) != NULL)
+		*single = (uint8_t)bytes[known - names];
+	else if (c != '\0' && ((c | 0x20) < 'a' || (c | 0x20) > 'z') &&
+		 (c < '0' || c > '9'))
+		*single = (uint8_t)c;
+	else
+		refuse(r, "this escape is outside the subset");
+	if (*single >= 0)
+		set_add(s, (uint8_t)*single);
+	return true;
+}
+
+static bool
+posix(struct reader *r, struct byteset *s)
+{
+	static const struct {
+		const char *name, *ranges; /* pairs of from and to */
+	} names[] = {
+	    {"alpha:]", "AZaz"},
+	    {"digit:]", "09"},
+	    {"alnum:]", "09AZaz"},
+	    {"upper:]", "AZ"},
+	    {"lower:]", "az"},
+	    {"xdigit:]", "09AFaf"},
+	    {"word:]", "09AZaz__"},
+	    {"space:]", "\t\r  "},
+	    {"blank:]", "\t\t  "},
+	    {"punct:]", "!/:@[`{~"},
+	    {"graph:]", "!~"},
+	    {"print:]", " ~"},
+	};
+	const char *p = r->text + r->at + 2;
+	struct byteset t = {{0}};
+	bool negate = *p == '^';
+
+	p += negate;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!str_starts(p, names[i].name))
+			continue;
+		for (const char *q = names[i].ranges; *q != '\0'; q += 2)
+			set_range(&t, (uint8_t)q[0], (uint8_t)q[1]);
+		if (negate)
+			set_not(&t);
+		set_or(s, &t);
+		r->at = (size_t)(p - r->text) + strlen(names[i].name);
+		return true;
+	}
+	return false;
+}
+
+/* One member of a class; @single is its byte, or -1 for a set. */
+static void
+class_member(struct reader *r, struct byteset *s, int *single)
+{
+	uint8_t c = (uint8_t)r->text[r->at];
+
+	*single = -1;
+	if (c == '[' && r->text[r->at + 1] == ':') {
+		if (!posix(r, s))
+			refuse(r, "unknown [:…:]");
+	} else if (c == '\\') {
+		(void)escape(r, s, true, single);
+	} else {
+		r->at++;
+		*single = c;
+		set_add(s, c);
+	}
+}
+
+static struct node *class(struct reader *r)
+{
+	struct node *n = node_new(r, NODE_SET);
+	bool negate = r->text[++r->at] == '^';
+	size_t first;
+
+	if (n == NULL)
+		return NULL;
+	r->at += negate;
+	first = r->at;
+	while (r->err == 0 && (r->text[r->at] != ']' || r->at == first)) {
+		int from, to;
+
+		if (r->text[r->at] == '\0') {
+			refuse(r, "unclosed [");
+			break;
+		}
+		class_member(r, &n->set, &from);
+		if (from < 0 || r->text[r->at] != '-' ||
+		    r->text[r->at + 1] == ']' || r->err != 0)
+			continue;
+		r->at++;
+		class_member(r, &n->set, &to);
+		if (to >= 0 && to >= from)
+			set_range(&n->set, (unsigned)from, (unsigned)to);
+		else
+			set_add(&n->set, '-');
+	}
+	r->at++;
+	if (r->fold)
+		set_fold(&n->set);
+	if (negate)
+		set_not(&n->set);
+	return n;
+}
+
+static struct node *alternatives(struct reader *r);
+
+/* "(?i)": flags for the rest of the group; no node. */
+static struct node *
+group(struct reader *r)
+{
+	bool fold = r->fold, dotall = r->dotall;
+	const char *p = r->text + r->at + 1;
+	struct node *n;
+
+	if (*p == '?' && (p[1] == 'P' || p[1] == '<')) {
+		p = strchr(p, '>');
+		p = p != NULL ? p + 1 : "";
+	} else if (*p == '?') {
+		bool on = true;
+
+		for (p++; *p != ':' && *p != ')' && *p != '\0'; p++) {
+			if (*p == '-')
+				on = false;
+			else if (*p == 'i')
+				r->fold = on;
+			else if (*p == 's')
+				r->dotall = on;
+		}
+		if (*p == ')') {
+			r->at = (size_t)(p - r->text) + 1;
+			return node_new(r, NODE_EMPTY);
+		}
+		p += *p == ':';
+	}
+	r->at = (size_t)(p - r->text);
+	n = alternatives(r);
+	if (r->text[r->at] != ')')
+		refuse(r, "unclosed (");
+	else
+		r->at++;
+	r->fold = fold;
+	r->dotall = dotall;
+	return n;
+}
+
+static struct node *
+atom(struct reader *r)
+{
+	char c = r->text[r->at];
+	struct node *n;
+	int unused;
+
+	if (c == '(')
+		return group(r);
+	if (c == '[')
+		return class(r);
+	n = node_new(r, NODE_SET);
+	if (n == NULL)
+		return NULL;
+	if (c == '\\') {
+		/* \b takes no byte; leaving it out allows more. */
+		if (!escape(r, &n->set, false, &unused))
+			n->kind = NODE_EMPTY;
+	} else if (c == '.') {
+		r->at++;
+		set_range(&n->set, 0, 255);
+		if (!r->dotall)
+			n->set.w[0] &= ~((uint64_t)1 << '\n');
+	} else {
+		r->at++;
+		set_add(&n->set, (uint8_t)c);
+	}
+	if (r->fold)
+		set_fold(&n->set);
+	return n;
+}
+
+static uint32_t
+number(struct reader *r)
+{
+	uint32_t v = 0;
+
+	while (r->text[r->at] >= '0' && r->text[r->at] <= '9') {
+		if (v < 100000)
+			v = v * 10 + (uint32_t)(r->text[r->at] - '0');
+		r->at++;
+	}
+	return v;
+}
+
+/* A repeat at this place; a brace that is none stands for itself. */
+static bool
+quantifier(struct reader *r, uint32_t *min, uint32_t *max)
+{
+	size_t start = r->at;
+	char c = r->text[start];
+
+	*min = 0;
+	*max = 1;
+	if (c == '?') {
+		r->at++;
+		return true;
+	}
+	/* Newer releases of PCRE2 read it as {0,n}, older ones as text. */
+	if (c == '{' && r->text[start + 1] == ',')
+		refuse(r, "write {0,n}, or \\{ for the brace itself");
+	if (c != '{' || r->text[start + 1] < '0' || r->text[start + 1] > '9')
+		return false;
+	r->at++;
+	*min = number(r);
+	*max = *min;
+	if (r->text[r->at] == ',') {
+		r->at++;
+		*max = r->text[r->at] == '}' ? UINT32_MAX : number(r);
+	}
+	if (r->text[r->at] != '}') {
+		r->at = start;
+		return false;
+	}
+	r->at++;
+	return true;
+}
+
+static uint32_t
+times(uint32_t a, uint32_t b)
+{
+	return a != 0 && b > UINT32_MAX / a ? UINT32_MAX : a * b;
+}
+
+static uint32_t
+plus(uint32_t a, uint32_t b)
+{
+	return b > UINT32_MAX - a ? UINT32_MAX : a + b;
+}
+
+static struct node *
+repeated(struct reader *r, struct node *n)
+{
+	uint32_t min, max;
+
+	while (n != NULL && r->err == 0 && quantifier(r, &min, &max)) {
+		struct node *rep = node_new(r, NODE_REP);
+
+		if (rep == NULL)
+			return NULL;
+		if (max < min)
+			refuse(r, "a repeat's bounds are out of order");
+		rep->child = n;
+		rep->min = min;
+		rep->max = max;
+		r->at += r->text[r->at] == '?';
+		n = rep;
+	}
+	return n;
+}
+
+static struct node *
+concatenation(struct reader *r)
+{
+	struct node *n = node_new(r, NODE_CAT);
+	struct node **tail = n != NULL ? &n->child : NULL;
+
+	while (n != NULL && r->err == 0 && r->text[r->at] != '\0' &&
+	       r->text[r->at] != '|' && r->text[r->at] != ')') {
+		struct node *a = repeated(r, atom(r));
+
+		if (a == NULL)
+			return NULL;
+		*tail = a;
+		tail = &a->next;
+	}
+	return n;
+}
+
+static struct node *
+alternatives(struct reader *r)
+{
+	struct node *first = concatenation(r);
+	struct node *n, **tail;
+
+	if (first == NULL || r->text[r->at] != '|')
+		return first;
+	n = node_new(r, NODE_ALT);
+	if (n == NULL)
+		return NULL;
+	n->child = first;
+	tail = &first->next;
+	while (r->err == 0 && r->text[r->at] == '|') {
+		r->at++;
+		*tail = concatenation(r);
+		if (*tail == NULL)
+			return NULL;
+		tail = &(*tail)->next;
+	}
+	return n;
+}
+
+/* Widths, from the leaves up. */
+static void
+measure(struct node *n)
+{
+	n->least = n->kind == NODE_ALT ? UINT32_MAX : 0;
+	n->most = 0;
+	if (n->kind == NODE_SET)
+		n->least = n->most = 1;
+	for (struct node *c = n->child; c != NULL; c = c->next) {
+		measure(c);
+		if (n->kind == NODE_ALT) {
+			n->least = c->least < n->least ? c->least : n->least;
+			n->most = c->most > n->most ? c->most : n->most;
+		} else if (n->kind == NODE_REP) {
+			n->least = times(c->least, n->min);
+			n->most = times(c->most, n->max);
+		} else {
+			n->least = plus(n->least, c->least);
+			n->most = plus(n->most, c->most);
+		}
+		if (n->kind == NODE_REP)
+			break;
+	}
+}
+
+int
+pattern_parse(const char *text, struct pattern **out, struct diag *why)
+{
+	struct pattern *p = calloc(1, sizeof *p);
+	struct reader r = {.p = p, .text = text, .why = why};
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->root = alternatives(&r);
+	if (r.err == 0 && text[r.at] != '\0')
+		refuse(&r, "unmatched )");
+	if (r.err != 0) {
+		pattern_free(p);
+		return r.err;
+	}
+	measure(p->root);
+	*out = p;
+	return 0;
+}
+
+void
+pattern_free(struct pattern *p)
+{
+	if (p == NULL)
+		return;
+	while (p->chain != NULL) {
+		struct node *n = p->chain;
+
+		p->chain = n->chain;
+		free(n);
+	}
+	free(p);
+}
+
+void
+pattern_freep(struct pattern **p)
+{
+	pattern_free(*p);
+	*p = NULL;
+}
+
+uint32_t
+pattern_least(const struct pattern *p)
+{
+	return p->root->least;
+}
+
+uint32_t
+pattern_most(const struct pattern *p)
+{
+	return p->root->most;
+}
+
+/* ---- literals ---- */
+
+/*
+ * How common a byte is in what servers hold, roughly: only the choice between
+ * two anchors depends on it.
+ */
+static double
+byte_rate(uint8_t c)
+{
+	if (c == ' ')
+		return 0.1;
+	if (c >= 'a' && c <= 'z')
+		return strchr("etaoinsr", c) != NULL ? 0.045 : 0.015;
+	if (c >= '0' && c <= '9')
+		return 0.02;
+	if (c >= 'A' && c <= 'Z')
+		return 0.006;
+	if (c != 0 && strchr("._-/\",:=()\n", c) != NULL)
+		return 0.012;
+	return c < 0x80 ? 0.003 : 0.001;
+}
+
+static double
+set_rate(const struct byteset *s)
+{
+	double rate = 0;
+
+	for (unsigned c = 0; c < 256; c++)
+		if (byteset_has(s, (uint8_t)c))
+			rate += byte_rate((uint8_t)c);
+	return rate < 1 ? rate : 1;
+}
+
+void
+literals_done(struct literals *l)
+{
+	free(l->list);
+	*l = (struct literals){0};
+}
+
+static int
+literals_add(struct literals *l, const struct literal *one)
+{
+	if ((l->n & (l->n - 1)) == 0) {
+		size_t cap = l->n == 0 ? 1 : l->n * 2;
+		struct literal *more = reallocarray(l->list, cap, sizeof *more);
+
+		if (more == NULL)
+			return -ENOMEM;
+		l->list = more;
+	}
+	l->list[l->n++] = *one;
+	return 0;
+}
+
+/* A few texts that are all that a node can be. */
+struct exact {
+	struct literal list[EXACT_MAX];
+	size_t n;
+};
+
+/* a := a followed by b; false if that is too much. */
+static bool
+exact_cross(struct exact *a, const struct exact *b)
+{
+	struct exact c = {.n = 0};
+
+	if (a->n * b->n > EXACT_MAX)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		for (size_t k = 0; k < b->n; k++) {
+			struct literal t = a->list[i];
+			const struct literal *o = &b->list[k];
+
+			if (t.len + o->len > PATTERN_LITERAL_MAX)
+				return false;
+			memcpy(t.text + t.len, o->text, o->len);
+			t.len = (uint8_t)(t.len + o->len);
+			t.fold = t.fold || o->fold;
+			c.list[c.n++] = t;
+		}
+	}
+	*a = c;
+	return true;
+}
+
+static bool
+exact_union(struct exact *a, const struct exact *b)
+{
+	if (a->n + b->n > EXACT_MAX)
+		return false;
+	memcpy(a->list + a->n, b->list, b->n * sizeof b->list[0]);
+	a->n += b->n;
+	return true;
+}
+
+/* A letter in both cases is one text that is folded. */
+static bool
+exact_set(const struct byteset *s, struct exact *out)
+{
+	out->n = 0;
+	if (set_count(s) > 8)
+		return false;
+	for (unsigned c = 0; c < 256; c++) {
+		struct literal t = {.len = 1, .text = {(uint8_t)c}};
+		bool letter = c >= 'A' && c <= 'Z';
+
+		if (!byteset_has(s, (uint8_t)c))
+			continue;
+		if (c >= 'a' && c <= 'z' && byteset_has(s, (uint8_t)(c - 32)))
+			continue;
+		if (letter && byteset_has(s, (uint8_t)(c + 32))) {
+			t.fold = true;
+			t.text[0] = (uint8_t)(c + 32);
+		}
+		out->list[out->n++] = t;
+	}
+	return out->n > 0;
+}
+
+static bool exact(const struct node *n, struct exact *out);
+
+static bool
+exact_repeat(const struct node *n, struct exact *out)
+{
+	struct exact one, power = {.n = 1};
+
+	out->n = 0;
+	if (n->max > PATTERN_LITERAL_MAX || !exact(n->child, &one))
+		return false;
+	for (uint32_t i = 0; i <= n->max; i++) {
+		if (i >= n->min && !exact_union(out, &power))
+			return false;
+		if (i < n->max && !exact_cross(&power, &one))
+			return false;
+	}
+	return true;
+}
+
+static bool
+exact(const struct node *n, struct exact *out)
+{
+	struct exact part;
+
+	switch (n->kind) {
+	case NODE_SET:
+		return exact_set(&n->set, out);
+	case NODE_REP:
+		return exact_repeat(n, out);
+	case NODE_EMPTY:
+	case NODE_CAT:
+		*out = (struct exact){.n = 1};
+		for (const struct node *c = n->child; c != NULL; c = c->next)
+			if (!exact(c, &part) || !exact_cross(out, &part))
+				return false;
+		return true;
+	case NODE_ALT:
+		out->n = 0;
+		for (const struct node *c = n->child; c != NULL; c = c->next)
+			if (!exact(c, &part) || !exact_union(out, &part))
+				return false;
+		return true;
+	}
+	return false;
+}
+
+static bool
+covers(const struct literal *a, const struct literal *b)
+{
+	return a->len <= b->len && memcmp(a->text, b->text, a->len) == 0 &&
+	       (a->fold || !b->fold) && a->nearest == b->nearest &&
+	       a->farthest == b->farthest;
+}
+
+/* How often a set is met, with a little for starts that are not exact. */
+static double
+literals_rate(const struct literals *l)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct literal *t = &l->list[i];
+		uint32_t spread = t->farthest - t->nearest;
+		double rate = 1;
+
+		for (size_t k = 0; k < t->len; k++)
+			rate *= byte_rate(t->text[k]) * (t->fold ? 1.3 : 1);
+		if (t->len < 3)
+			rate *= 100;
+		for (; spread > 0; spread /= 2)
+			rate *= 1.2;
+		sum += rate;
+	}
+	return l->n > 0 ? sum : 2;
+}
+
+/* Keeps the better of two sets; takes both. */
+static void
+keep_better(struct literals *best, struct literals *other)
+{
+	if (other->n > 0 && literals_rate(other) < literals_rate(best)) {
+		literals_done(best);
+		*best = *other;
+		*other = (struct literals){0};
+	}
+	literals_done(other);
+}
+
+/* A run of texts that begins so far from the start of the match. */
+struct run {
+	struct exact texts;
+	uint32_t nearest, farthest;
+};
+
+static int
+run_close(const struct run *r, struct literals *best)
+{
+	struct literals l = {0};
+
+	for (size_t i = 0; i < r->texts.n; i++) {
+		struct literal t = r->texts.list[i];
+		bool covered = false;
+
+		if (t.len == 0) {
+			literals_done(&l);
+			return 0;
+		}
+		t.nearest = r->nearest;
+		t.farthest = r->farthest;
+		for (size_t k = 0; k < r->texts.n && !covered; k++) {
+			struct literal o = r->texts.list[k];
+
+			o.nearest = t.nearest;
+			o.farthest = t.farthest;
+			covered = k != i && covers(&o, &t) &&
+				  (!covers(&t, &o) || k < i);
+		}
+		if (!covered && literals_add(&l, &t) != 0) {
+			literals_done(&l);
+			return -ENOMEM;
+		}
+	}
+	keep_better(best, &l);
+	return 0;
+}
+
+static int best_of(const struct node *n, uint32_t nearest, uint32_t farthest,
+    struct literals *best);
+
+/* Each alternative must have a set; together they are one. */
+static int
+best_alternatives(const struct node *n, uint32_t nearest, uint32_t farthest,
+    struct literals *best)
+{
+	struct literals all = {0};
+	int r = 0;
+
+	for (const struct node *c = n->child; c != NULL && r == 0;
+	     c = c->next) {
+		struct literals one = {0};
+
+		r = best_of(c, nearest, farthest, &one);
+		if (r == 0 && (one.n == 0 || all.n + one.n > LITERALS_MAX)) {
+			literals_done(&one);
+			literals_done(&all);
+			return 0;
+		}
+		for (size_t i = 0; i < one.n && r == 0; i++)
+			r = literals_add(&all, &one.list[i]);
+		literals_done(&one);
+	}
+	if (r == 0)
+		keep_better(best, &all);
+	else
+		literals_done(&all);
+	return r;
+}
+
+static int
+best_concatenation(const struct node *n, uint32_t nearest, uint32_t farthest,
+    struct literals *best)
+{
+	struct run run = {{.n = 1}, nearest, farthest};
+	int r = 0;
+
+	for (const struct node *c = n->child; c != NULL && r == 0;
+	     c = c->next) {
+		struct exact part;
+		bool known = exact(c, &part);
+
+		if (!known || !exact_cross(&run.texts, &part)) {
+			r = run_close(&run, best);
+			if (r == 0 && !known)
+				r = best_of(c, nearest, farthest, best);
+			if (known)
+				run = (struct run){part, nearest, farthest};
+		}
+		nearest = plus(nearest, c->least);
+		farthest = plus(farthest, c->most);
+		if (!known)
+			run = (struct run){{.n = 1}, nearest, farthest};
+	}
+	return r != 0 ? r : run_close(&run, best);
+}
+
+static int
+best_of(const struct node *n, uint32_t nearest, uint32_t farthest,
+    struct literals *best)
+{
+	struct run run = {{.n = 0}, nearest, farthest};
+
+	switch (n->kind) {
+	case NODE_EMPTY:
+		return 0;
+	case NODE_SET:
+		return exact(n, &run.texts) ? run_close(&run, best) : 0;
+	case NODE_REP:
+		if (n->min == 0)
+			return 0;
+		return best_of(n->child, nearest, farthest, best);
+	case NODE_ALT:
+		return best_alternatives(n, nearest, farthest, best);
+	case NODE_CAT:
+		return best_concatenation(n, nearest, farthest, best);
+	}
+	return 0;
+}
+
+/* All bytes that a node can hold. */
+static void
+bytes_of(const struct node *n, struct byteset *out)
+{
+	if (n->kind == NODE_SET)
+		set_or(out, &n->set);
+	for (const struct node *c = n->child; c != NULL; c = c->next) {
+		bytes_of(c, out);
+		if (n->kind == NODE_REP)
+			break;
+	}
+}
+
+int
+pattern_literals(const struct pattern *p, struct literals *out)
+{
+	*out = (struct literals){0};
+	int r = best_of(p->root, 0, 0, out);
+
+	if (r != 0) {
+		literals_done(out);
+		return r;
+	}
+	bytes_of(p->root, &out->lead);
+	out->least = UINT32_MAX;
+	for (size_t i = 0; i < out->n; i++)
+		if (out->list[i].len < out->least)
+			out->least = out->list[i].len;
+	return 0;
+}
+
+/* ---- shapes ---- */
+
+/*
+ * Puts what a node can hold at the places in @at, from each of which it may
+ * start; returns those at which it may end. Bit PATTERN_PLACES and above fall
+ * away.
+ */
+static uint64_t
+lay(const struct node *n, uint64_t at, struct shape *s)
+{
+	const uint64_t all = ((uint64_t)1 << (PATTERN_PLACES + 1)) - 1;
+	uint64_t out = 0;
+
+	switch (n->kind) {
+	case NODE_EMPTY:
+		return at;
+	case NODE_SET:
+		for (unsigned i = 0; i < PATTERN_PLACES; i++)
+			if ((at >> i & 1) != 0)
+				set_or(&s->at[i], &n->set);
+		return at << 1 & all;
+	case NODE_CAT:
+		for (const struct node *c = n->child; c != NULL; c = c->next)
+			at = lay(c, at, s);
+		return at;
+	case NODE_ALT:
+		for (const struct node *c = n->child; c != NULL; c = c->next)
+			out |= lay(c, at, s);
+		return out;
+	case NODE_REP:
+		for (uint32_t i = 0; i < n->min && at != 0; i++) {
+			at = lay(n->child, at, s);
+			/* An empty round changes nothing any more. */
+			if (i > PATTERN_PLACES)
+				break;
+		}
+		out = at;
+		for (uint32_t i = n->min; i < n->max; i++) {
+			uint64_t before = out;
+
+			at = lay(n->child, at, s);
+			out |= at;
+			if (out == before)
+				break;
+		}
+		return out;
+	}
+	return at;
+}
+
+/* The shape from the child @from of a concatenation on. */
+static void
+shape_from(const struct node *cat, const struct node *from,
+    const struct byteset *edge, struct shape *s)
+{
+	uint64_t at = 1;
+	bool over = false;
+
+	*s = (struct shape){.rate = 1};
+	for (const struct node *c = cat->child; c != from; c = c->next) {
+		s->nearest = plus(s->nearest, c->least);
+		s->farthest = plus(s->farthest, c->most);
+		bytes_of(c, &s->lead);
+	}
+	if (s->farthest == 0) {
+		s->before = *edge;
+		set_not(&s->before);
+	} else if (s->nearest > 0) {
+		s->before = s->lead;
+	} else {
+		set_range(&s->before, 0, 255);
+	}
+	for (const struct node *c = from; c != NULL; c = c->next)
+		at = lay(c, at, s);
+	for (unsigned i = 0; i < PATTERN_PLACES; i++) {
+		if (over)
+			set_range(&s->at[i], 0, 255);
+		if ((at >> i & 1) != 0) {
+			struct byteset free = *edge;
+
+			set_not(&free);
+			set_or(&s->at[i], &free);
+			over = true;
+		}
+		s->may_end[i] = over;
+		s->rate *= set_rate(&s->at[i]);
+	}
+	if (s->farthest > 0)
+		s->rate *= set_rate(&s->before);
+	for (uint32_t n = s->farthest - s->nearest; n > 0; n /= 2)
+		s->rate *= 1.3;
+}
+
+/* The point of a concatenation from which the shape is met least often. */
+static void
+shape_of(const struct node *n, const struct byteset *edge, struct shape *best)
+{
+	enum { POINTS = 12 };
+	struct node cat = {.kind = NODE_CAT, .child = NULL};
+	struct node copy = *n;
+	unsigned points = 0;
+
+	if (n->kind != NODE_CAT) {
+		copy.next = NULL;
+		cat.child = &copy;
+		n = &cat;
+	}
+	*best = (struct shape){.rate = 2};
+	for (const struct node *c = n->child; c != NULL && points < POINTS;
+	     c = c->next, points++) {
+		struct shape s;
+
+		shape_from(n, c, edge, &s);
+		if (s.farthest == UINT32_MAX)
+			break;
+		if (s.rate < best->rate)
+			*best = s;
+	}
+}
+
+size_t
+pattern_shapes(const struct pattern *p, const struct byteset *edge,
+    struct shape out[PATTERN_SHAPES_MAX])
+{
+	const struct node *root = p->root;
+	size_t n = 0;
+
+	while (root->kind == NODE_CAT && root->child != NULL &&
+	       root->child->next == NULL && root->child->kind == NODE_ALT)
+		root = root->child;
+	if (root->kind == NODE_ALT)
+		for (const struct node *c = root->child; c != NULL; c = c->next)
+			n++;
+	if (n == 0 || n > PATTERN_SHAPES_MAX) {
+		shape_of(root, edge, &out[0]);
+		return 1;
+	}
+	n = 0;
+	for (const struct node *c = root->child; c != NULL; c = c->next)
+		shape_of(c, edge, &out[n++]);
+	return n;
+}
