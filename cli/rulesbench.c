@@ -23,8 +23,9 @@
 
 #include "lib/own.h"
 
-/* Microseconds a KiB from which a rule is dear. */
+/* Microseconds a KiB from which a rule is dear, and what it takes to say so. */
 #define DEAR_US 5.0
+#define DEAR_BYTES ((uint64_t)1 << 20)
 #define CORPUS "/usr/share/doc"
 
 struct row {
@@ -82,6 +83,12 @@ per_kib(const struct row *r, uint64_t bytes)
 	return bytes > 0 ? (double)r->us * 1024 / (double)bytes : 0;
 }
 
+static bool
+is_dear(const struct row *r, uint64_t bytes)
+{
+	return bytes >= DEAR_BYTES && per_kib(r, bytes) > DEAR_US;
+}
+
 static void
 put_json(const struct row *r, uint64_t bytes)
 {
@@ -98,7 +105,7 @@ put_json(const struct row *r, uint64_t bytes)
 	json_uint(&j, "places", r->places);
 	json_uint(&j, "matches", r->matches);
 	json_uint(&j, "refuted", r->refuted);
-	json_bool(&j, "dear", per_kib(r, bytes) > DEAR_US);
+	json_bool(&j, "dear", is_dear(r, bytes));
 	json_end_object(&j);
 	cli_line(&b);
 }
@@ -108,7 +115,7 @@ put_text(const struct row *r, uint64_t bytes)
 {
 	(void)printf("%10.3f %10" PRIu64 " %9" PRIu64 " %9" PRIu64 "  %s%s\n",
 	    per_kib(r, bytes), r->places, r->matches, r->refuted, r->detector,
-	    per_kib(r, bytes) > DEAR_US ? "  dear: over 5 us/KiB" : "");
+	    is_dear(r, bytes) ? "  dear: over 5 us/KiB" : "");
 }
 
 static void

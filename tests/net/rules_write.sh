@@ -16,7 +16,7 @@ card='card 4532 0151 1283 0366 exp 04/28'
 mkdir one
 rules new acme.badge >one/acme.yaml
 is $? 0 "new writes a pack"
-out=$(rules check --json one)
+out=$(rules check --strict --json one)
 is "$? $(jq -c '[.errors, .warnings]' <<<"$out")" "0 [0,0]" \
 	"it passes check without a word"
 out=$(rules test --json one)
@@ -82,7 +82,7 @@ rules explain --rules "$SRC/rules" >/dev/null 2>&1
 is $? 2 "no file exits with 2"
 
 # ---- diff ----
-printf 'badge B-123456\nbadge B-12345\nB-7654321 B-222222\n' >in/t
+printf 'badge BDG-123456\nbadge BDG-12345\nBDG-7654321 BDG-222222\n' >in/t
 cp -r one new
 sed -i 's/\\d{6}/\\d{5}/; s/medium$/high/' new/acme.yaml
 rules diff --json one one in/t >out
@@ -92,15 +92,15 @@ rules diff --json one new in/t >out
 is $? 1 "a difference exits with 1"
 is "$(jq -rc 'select(.from) | [.kind, .from, .to, .before, .after] | @csv' \
 	out | tr '\n' ' ')" \
-	'"lost",6,14,"medium", "new",21,28,,"high" "lost",39,47,"medium", ' \
+	'"lost",6,16,"medium", "new",23,32,,"high" "lost",45,55,"medium", ' \
 	"what is lost and what is new, by place"
 is "$(tail -n 1 out | jq -c '[.kind, .new, .lost, .changed]')" \
 	'["sum",1,2,0]' "and how many"
 cp -r one level
 sed -i 's/confidence: medium/confidence: high/' level/acme.yaml
 is "$(rules diff one level in/t 2>/dev/null | sort -u)" \
-	'~ medium to high  acme.badge  in/t: bytes 39 to 47
-~ medium to high  acme.badge  in/t: bytes 6 to 14' "another level"
+	'~ medium to high  acme.badge  in/t: bytes 45 to 55
+~ medium to high  acme.badge  in/t: bytes 6 to 16' "another level"
 rules diff one >/dev/null 2>&1
 is $? 2 "two directories and a path are needed"
 rules diff one nowhere in/t >/dev/null 2>&1
@@ -108,7 +108,7 @@ rules diff one nowhere in/t >/dev/null 2>&1
 ok $? "a directory that is not there is an error"
 
 # ---- bench ----
-seq -f 'a line with badge B-%06.0f and x@mail.example.org' 20000 >in/big
+seq -f 'a line with badge BDG-%06.0f and x@mail.example.org' 20000 >in/big
 rules bench --json one in/big >out
 is "$? $(jq -c 'select(.kind == "cost") | [.detector, .places > 0, .matches]' \
 	out)" '0 ["acme.badge",true,20000]' "bench tells what a rule had to do"
