@@ -46,6 +46,32 @@ np.jwt.1 secret.jwt
 generic-api-key secret.generic_assignment
 np.generic.1 secret.generic_assignment
 np.generic.5 secret.generic_assignment
+cn.uscc cn.uscc
+cn.mobile cn.mobile
+br.cnpj br.cnpj
+de.idnr de.tax_id
+de.vat de.vat
+fr.nir fr.nir
+no.fodselsnummer no.fnr
+pl.pesel pl.pesel
+ro.cnp ro.cnp
+se.personnummer se.personnummer
+fi.hetu fi.hetu
+ch.ssn ch.ahv
+za.idnr za.id
+mx.curp mx.curp
+ar.cuit ar.cuit
+in_.aadhaar in.aadhaar
+gitlab-pat secret.gitlab
+slack-bot-token secret.slack
+stripe-access-token secret.stripe
+shopify-access-token secret.shopify
+pypi-upload-token secret.pypi
+huggingface-access-token secret.huggingface
+sendgrid-api-token secret.sendgrid
+telegram-bot-api-token secret.telegram_bot
+digitalocean-pat secret.digitalocean
+postman-api-token secret.postman
 END
 
 # One line an example: number, detector, label, and its text in base64.
@@ -101,8 +127,26 @@ secret.github_pat 98 0
 secret.jwt 45 0
 secret.private_key_pem 95 0
 us.ssn 90 0
+ar.cuit 95 0
+br.cnpj 95 0
+ch.ahv 95 0
+cn.mobile 95 0
+cn.uscc 95 0
+de.tax_id 95 0
+de.vat 85 0
+fi.hetu 90 0
+fr.nir 85 0
+in.aadhaar 95 0
+mx.curp 95 0
+no.fnr 95 0
+pl.pesel 95 0
+ro.cnp 85 0
+se.personnummer 90 0
+za.id 95 0
+secret.telegram_bot 95 15
+secret.stripe 95 0
 END
-for detector in cn.resident_id pci.pan; do
+for detector in cn.mobile cn.resident_id cn.uscc pci.pan; do
 	is "$(share "$detector" weak)" 100 \
 		"$detector: a true value in a wrong context is not dropped"
 done
