@@ -619,7 +619,7 @@ set_rate(const struct byteset *s)
 }
 
 void
-literals_done(struct literals *l)
+pattern_literals_done(struct literals *l)
 {
 	free(l->list);
 	*l = (struct literals){0};
@@ -786,11 +786,11 @@ static void
 keep_better(struct literals *best, struct literals *other)
 {
 	if (other->n > 0 && literals_rate(other) < literals_rate(best)) {
-		literals_done(best);
+		pattern_literals_done(best);
 		*best = *other;
 		*other = (struct literals){0};
 	}
-	literals_done(other);
+	pattern_literals_done(other);
 }
 
 /* A run of texts that begins so far from the start of the match. */
@@ -809,7 +809,7 @@ run_close(const struct run *r, struct literals *best)
 		bool covered = false;
 
 		if (t.len == 0) {
-			literals_done(&l);
+			pattern_literals_done(&l);
 			return 0;
 		}
 		t.nearest = r->nearest;
@@ -823,7 +823,7 @@ run_close(const struct run *r, struct literals *best)
 				  (!covers(&t, &o) || k < i);
 		}
 		if (!covered && literals_add(&l, &t) != 0) {
-			literals_done(&l);
+			pattern_literals_done(&l);
 			return -ENOMEM;
 		}
 	}
@@ -848,18 +848,18 @@ best_alternatives(const struct node *n, uint32_t nearest, uint32_t farthest,
 
 		r = best_of(c, nearest, farthest, &one);
 		if (r == 0 && (one.n == 0 || all.n + one.n > LITERALS_MAX)) {
-			literals_done(&one);
-			literals_done(&all);
+			pattern_literals_done(&one);
+			pattern_literals_done(&all);
 			return 0;
 		}
 		for (size_t i = 0; i < one.n && r == 0; i++)
 			r = literals_add(&all, &one.list[i]);
-		literals_done(&one);
+		pattern_literals_done(&one);
 	}
 	if (r == 0)
 		keep_better(best, &all);
 	else
-		literals_done(&all);
+		pattern_literals_done(&all);
 	return r;
 }
 
@@ -933,7 +933,7 @@ pattern_literals(const struct pattern *p, struct literals *out)
 	int r = best_of(p->root, 0, 0, out);
 
 	if (r != 0) {
-		literals_done(out);
+		pattern_literals_done(out);
 		return r;
 	}
 	bytes_of(p->root, &out->lead);

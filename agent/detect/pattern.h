@@ -82,10 +82,10 @@ uint32_t pattern_least(const struct pattern *p);
 uint32_t pattern_most(const struct pattern *p);
 /*
  * pattern_literals - the best set of literals of which each match holds one.
- * @out: n is 0 if there is none; literals_done releases it.
+ * @out: n is 0 if there is none; pattern_literals_done releases it.
  */
 int pattern_literals(const struct pattern *p, struct literals *out) MUST_CHECK;
-void literals_done(struct literals *l);
+void pattern_literals_done(struct literals *l);
 /*
  * pattern_shapes - up to PATTERN_SHAPES_MAX shapes, one of which each match
  * has. @edge: what may not touch a match on either side. Returns how many.

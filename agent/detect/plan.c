@@ -261,7 +261,7 @@ choose_literals(struct making *m, size_t i, const struct plan_rule *r)
 
 	if (e == 0 && (l.n == 0 || l.least < LITERAL_LEAST) &&
 	    r->keywords != NULL) {
-		literals_done(&l);
+		pattern_literals_done(&l);
 		e = pattern_literals(r->keywords, &l);
 		whose = "under prefilter";
 		/* Somewhere in the match. */
@@ -276,7 +276,7 @@ choose_literals(struct making *m, size_t i, const struct plan_rule *r)
 		e = add_literals(m, i, &l);
 		e = e == 0 ? 1 : e;
 	}
-	literals_done(&l);
+	pattern_literals_done(&l);
 	return e;
 }
 

@@ -162,7 +162,7 @@ sieve_new(const struct shape *shapes, size_t n, struct sieve **out)
 		put_front(v, &shapes[i]);
 	put_halves(v);
 	put_tables(v, shapes, n);
-	v->blocks = sieve_front_blocks();
+	v->blocks = sieve_vector_blocks();
 	*out = v;
 	return 0;
 }

@@ -46,7 +46,7 @@ struct sieve_front {
 };
 
 /*
- * sieve_front_blocks - looks at whole blocks of 32 places from @at on, as far
+ * sieve_vector_blocks - looks at whole blocks of 32 places from @at on, as far
  * as @len - 32 - SIEVE_FRONT allows; stops at the first block with a place
  * that may fit. Returns where that block begins, and its places as bits in
  * *hits, or where it ended with *hits 0. @at is at least 1. NULL where the
@@ -54,6 +54,6 @@ struct sieve_front {
  */
 typedef size_t sieve_front_fn(const struct sieve_front *f, const uint8_t *text,
     size_t len, size_t at, uint32_t *hits);
-sieve_front_fn *sieve_front_blocks(void);
+sieve_front_fn *sieve_vector_blocks(void);
 
 #endif

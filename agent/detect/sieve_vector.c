@@ -10,11 +10,11 @@
  */
 #include "agent/detect/sieve.h"
 
-#include "lib/own.h"
-
 #ifdef __x86_64__
 
 #include <immintrin.h>
+
+#include "lib/own.h"
 
 #define AVX2 __attribute__((target("avx2")))
 
@@ -79,7 +79,7 @@ blocks(const struct sieve_front *f, const uint8_t *text, size_t len, size_t at,
 }
 
 sieve_front_fn *
-sieve_front_blocks(void)
+sieve_vector_blocks(void)
 {
 	return __builtin_cpu_supports("avx2") != 0 ? blocks : NULL;
 }
@@ -87,7 +87,7 @@ sieve_front_blocks(void)
 #else
 
 sieve_front_fn *
-sieve_front_blocks(void)
+sieve_vector_blocks(void)
 {
 	return NULL;
 }

@@ -95,7 +95,7 @@ test_literals(void **state UNUSED)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		OWN(pattern_freep) struct pattern *p = parse(rows[i].text);
-		OWN(literals_done) struct literals l = {0};
+		OWN(pattern_literals_done) struct literals l = {0};
 		OWN(buf_done) struct buf b = {0};
 
 		buf_init(&b, 4096);
