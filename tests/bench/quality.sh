@@ -6,6 +6,10 @@
 #
 # A third of the examples, chosen by the digest of each, is held out: the rules
 # are not tuned on it, and its figures stand beside those of the other part.
+# It is no proof for unseen kinds: a set that writes one secret in many shapes
+# has it in both parts (gitleaks'), and each rule has examples in both. All of
+# stdnum_generated was the oracle of the validators. The clean text is what the
+# markings were made quiet on.
 # A near miss is one for its own rule; that another detector rightly finds
 # something in it counts here, too, so those shares are upper bounds. The table
 # by detector counts a near miss only for the detector that it is one for.
@@ -57,10 +61,13 @@ while IFS=$'\t' read -r set rule label text; do
 	printf '%s' "$text" | base64 -d >"$dir/in/$n"
 	printf '%s\t%s\t%s\t%s\n' "$n" "$set" "$rule" "$label"
 done <"$dir/list" >"$dir/labels"
-# The first digit of the digest of an example's text: 0 to 4 are held out.
+# Held out: the first byte of SHA-256 of the text is a multiple of three.
 (cd "$dir/in" && find . -type f -print0 | xargs -0 sha256sum) |
-	sed 's|^\(.\)[0-9a-f]* *\./|\1 |' |
-	awk '{ print $2, (index("01234", $1) ? "held" : "seen") }' >"$dir/parts"
+	sed 's|^\(..\)[0-9a-f]* *\./|\1 |' |
+	while read -r byte n; do
+		[ $((16#$byte % 3)) = 0 ] && part=held || part=seen
+		printf '%s %s\n' "$n" "$part"
+	done >"$dir/parts"
 scan "$dir/in" 2>/dev/null |
 	jq -r '(.path // empty | split("/") | last) as $n | .findings[]? |
 		"\($n) \(.confidence) \(.detector)"' >"$dir/hits"
