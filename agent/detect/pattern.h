@@ -18,6 +18,7 @@
 enum {
 	PATTERN_LITERAL_MAX = 16, /* bytes of a literal */
 	PATTERN_PLACES = 24, /* bytes of a shape */
+	PATTERN_FRONT = 8, /* of these the first, which are looked at first */
 	PATTERN_SHAPES_MAX = 8, /* of one pattern */
 };
 
@@ -61,11 +62,18 @@ struct literals {
 struct shape {
 	struct byteset before; /* the byte before the first place */
 	struct byteset at[PATTERN_PLACES];
-	bool may_end[PATTERN_PLACES]; /* the match may be over before it */
 	uint32_t nearest, farthest; /* bytes from the match's start to it */
 	struct byteset lead; /* all bytes in between are of these */
-	double rate; /* estimated share of places in text that look so */
+	/* Estimated shares of places in text: that look so, that begin so. */
+	double rate, front;
 };
+
+/*
+ * pattern_rate - the estimated share of a text's places that have a byte of
+ * @before before them and bytes of the @n sets @at from there on.
+ */
+double pattern_rate(
+    const struct byteset *before, const struct byteset *at, unsigned n);
 
 struct pattern;
 

@@ -78,6 +78,7 @@ struct lane {
 	bool off;
 	struct held *held; /* ascending; owned; NULL without a count */
 	size_t nheld, waiting; /* those from @waiting on are not resolved */
+	size_t old; /* those before it count for nobody any more */
 	size_t held_cap;
 	struct tally tallies[CONFIDENCE_HIGH + 1];
 	struct scan_cost cost;
@@ -238,6 +239,7 @@ reset(struct scan *s)
 		l->off = false;
 		l->nheld = 0;
 		l->waiting = 0;
+		l->old = 0;
 		for (size_t k = 0; k < ARRAY_LEN(l->tallies); k++)
 			tally_done(&l->tallies[k]);
 	}
@@ -348,7 +350,7 @@ count_there(
 	uint32_t n = 0;
 	uint32_t distinct = 0;
 
-	for (size_t i = 0; i < l->nheld; i++) {
+	for (size_t i = l->old; i < l->nheld; i++) {
 		const struct held *o = &l->held[i];
 		uint32_t k = 0;
 
@@ -426,6 +428,10 @@ normal(struct scan *s, const struct detector *d, struct span at)
 	size_t n = (size_t)(at.to - at.from);
 
 	must(n <= sizeof s->normal);
+	if (d->normalize == 0) {
+		memcpy(s->normal, v, n);
+		return n;
+	}
 	return validate_normal(d->normalize, v, n, s->normal);
 }
 
@@ -531,20 +537,22 @@ static void
 resolve_until(struct scan *s, struct lane *l, uint64_t known)
 {
 	uint64_t oldest;
-	size_t drop = 0;
 
 	while (l->waiting < l->nheld &&
 	       l->held[l->waiting].at + l->rule->within < known)
 		resolve(s, l, &l->held[l->waiting++]);
 	oldest = l->waiting < l->nheld ? l->held[l->waiting].at : known;
-	while (drop < l->waiting && l->held[drop].at + l->rule->within < oldest)
-		drop++;
+	while (l->old < l->waiting &&
+	       l->held[l->old].at + l->rule->within < oldest)
+		l->old++;
 	/* In gulps, so that moving costs little a match. */
-	if (drop == 0 || (drop < l->held_cap / 4 && l->nheld < l->held_cap))
+	if (l->old == 0 || (l->old < l->held_cap / 2 && l->nheld < l->held_cap))
 		return;
-	memmove(l->held, l->held + drop, (l->nheld - drop) * sizeof *l->held);
-	l->nheld -= drop;
-	l->waiting -= drop;
+	memmove(
+	    l->held, l->held + l->old, (l->nheld - l->old) * sizeof *l->held);
+	l->nheld -= l->old;
+	l->waiting -= l->old;
+	l->old = 0;
 }
 
 static void

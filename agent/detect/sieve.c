@@ -17,11 +17,18 @@
 
 #include "lib/own.h"
 
+enum { LOT = 128 }; /* shapes that are looked at together */
+
+/* One bit a shape; the compiler has instructions for all of it at once. */
+typedef uint64_t lot __attribute__((vector_size(LOT / 8)));
+
 struct sieve {
-	size_t words; /* of 64 shapes */
+	size_t lots;
 	unsigned depth; /* places that say anything */
-	uint64_t *before; /* [byte][word]; owned */
-	uint64_t *at; /* [place][byte][word]; owned */
+	lot *of; /* [lot][buckets]: the shapes of these; owned */
+	lot *before; /* [lot][byte]; owned */
+	lot *at; /* [lot][place][byte]; owned */
+	uint16_t *shape; /* of each bit; owned */
 	uint8_t front[SIEVE_FRONT + 1][256]; /* buckets; last: byte before */
 	struct sieve_front vector;
 	sieve_front_fn *blocks;
@@ -29,55 +36,116 @@ struct sieve {
 
 /* ---- making ---- */
 
+/* A shape on its way into a bucket. */
+struct member {
+	const struct shape *shape;
+	uint16_t id;
+	uint8_t bucket;
+};
+
+struct bucket {
+	struct byteset front[SIEVE_FRONT + 1];
+};
+
 static const struct byteset *
 front_set(const struct shape *s, unsigned place)
 {
 	return place < SIEVE_FRONT ? &s->at[place] : &s->before;
 }
 
-/* How many more bytes a bucket lets through with this shape in it. */
-static double
-cost(
-    uint8_t front[SIEVE_FRONT + 1][256], unsigned bucket, const struct shape *s)
+/* What a lookup by halves lets through beside the set. */
+static struct byteset
+by_halves(const struct byteset *s)
 {
-	double before = 1, after = 1;
+	struct byteset all = {{0}};
+	unsigned low = 0, high = 0;
 
-	for (unsigned i = 0; i <= SIEVE_FRONT; i++) {
-		unsigned old = 0, new = 0;
-
-		for (unsigned c = 0; c < 256; c++) {
-			bool has = (front[i][c] >> bucket & 1) != 0;
-
-			/* Text is made of these. */
-			if (c < 0x20 || c > 0x7e)
-				continue;
-			old += has;
-			new += has || byteset_has(front_set(s, i), (uint8_t)c);
+	for (unsigned c = 0; c < 256; c++) {
+		if (byteset_has(s, (uint8_t)c)) {
+			low |= 1U << (c & 15);
+			high |= 1U << (c >> 4);
 		}
-		before *= old / 95.0;
-		after *= new / 95.0;
 	}
-	return after - before;
+	for (unsigned c = 0; c < 256; c++)
+		if ((low >> (c & 15) & 1) != 0 && (high >> (c >> 4) & 1) != 0)
+			all.w[c / 64] |= (uint64_t)1 << c % 64;
+	return all;
+}
+
+static double
+bucket_rate(const struct bucket *b)
+{
+	struct byteset front[SIEVE_FRONT];
+
+	for (unsigned i = 0; i < SIEVE_FRONT; i++)
+		front[i] = by_halves(&b->front[i]);
+	return pattern_rate(&b->front[SIEVE_FRONT], front, SIEVE_FRONT);
+}
+
+/* How many more places a bucket lets through with this shape in it. */
+static double
+cost(const struct bucket *b, const struct shape *s)
+{
+	struct bucket both = *b;
+
+	for (unsigned i = 0; i <= SIEVE_FRONT; i++)
+		for (unsigned w = 0; w < 4; w++)
+			both.front[i].w[w] |= front_set(s, i)->w[w];
+	return bucket_rate(&both) - bucket_rate(b);
+}
+
+static int
+loosest_first(const void *a, const void *b)
+{
+	const struct member *x = a;
+	const struct member *y = b;
+
+	if (x->shape->front != y->shape->front)
+		return x->shape->front > y->shape->front ? -1 : 1;
+	return x->id < y->id ? -1 : 1;
+}
+
+static int
+by_bucket(const void *a, const void *b)
+{
+	const struct member *x = a;
+	const struct member *y = b;
+
+	return x->bucket != y->bucket ? x->bucket - y->bucket : x->id - y->id;
+}
+
+/* Shapes that begin alike share a bucket. */
+static void
+sort_out(struct member *m, size_t n, struct bucket b[SIEVE_BUCKETS])
+{
+	qsort(m, n, sizeof *m, loosest_first);
+	for (size_t k = 0; k < n; k++) {
+		double least = 2;
+
+		for (uint8_t i = 0; i < SIEVE_BUCKETS; i++) {
+			double c = cost(&b[i], m[k].shape);
+
+			if (c < least) {
+				least = c;
+				m[k].bucket = i;
+			}
+		}
+		for (unsigned i = 0; i <= SIEVE_FRONT; i++)
+			for (unsigned w = 0; w < 4; w++)
+				b[m[k].bucket].front[i].w[w] |=
+				    front_set(m[k].shape, i)->w[w];
+	}
+	qsort(m, n, sizeof *m, by_bucket);
 }
 
 static void
-put_front(struct sieve *v, const struct shape *s)
+put_front(struct sieve *v, const struct bucket b[SIEVE_BUCKETS])
 {
-	unsigned best = 0;
-	double least = 2;
-
-	for (unsigned b = 0; b < SIEVE_BUCKETS; b++) {
-		double c = cost(v->front, b, s);
-
-		if (c < least) {
-			least = c;
-			best = b;
-		}
-	}
-	for (unsigned i = 0; i <= SIEVE_FRONT; i++)
-		for (unsigned c = 0; c < 256; c++)
-			if (byteset_has(front_set(s, i), (uint8_t)c))
-				v->front[i][c] |= (uint8_t)(1U << best);
+	for (unsigned k = 0; k < SIEVE_BUCKETS; k++)
+		for (unsigned i = 0; i <= SIEVE_FRONT; i++)
+			for (unsigned c = 0; c < 256; c++)
+				if (byteset_has(&b[k].front[i], (uint8_t)c))
+					v->front[i][c] |= (uint8_t)(1U << k);
 }
 
 /* Which kinds of byte a bucket does not allow before its first place. */
@@ -123,45 +191,68 @@ put_halves(struct sieve *v)
 }
 
 static void
-put_tables(struct sieve *v, const struct shape *shapes, size_t n)
+put_shape(struct sieve *v, const struct shape *s, size_t slot)
 {
-	for (size_t k = 0; k < n; k++) {
-		uint64_t bit = (uint64_t)1 << k % 64;
+	size_t at = slot / LOT;
+	unsigned word = slot % LOT / 64;
+	uint64_t one = (uint64_t)1 << slot % 64;
+	lot *rows = v->at + at * PATTERN_PLACES * 256;
 
-		for (unsigned c = 0; c < 256; c++) {
-			if (byteset_has(&shapes[k].before, (uint8_t)c))
-				v->before[c * v->words + k / 64] |= bit;
-			for (unsigned i = 0; i < PATTERN_PLACES; i++) {
-				size_t row = (size_t)i * 256 + c;
-
-				if (byteset_has(&shapes[k].at[i], (uint8_t)c))
-					v->at[row * v->words + k / 64] |= bit;
-				else if (i >= v->depth)
-					v->depth = i + 1;
-			}
+	for (unsigned c = 0; c < 256; c++) {
+		if (byteset_has(&s->before, (uint8_t)c))
+			v->before[at * 256 + c][word] |= one;
+		for (unsigned i = 0; i < PATTERN_PLACES; i++) {
+			if (byteset_has(&s->at[i], (uint8_t)c))
+				rows[i * 256 + c][word] |= one;
+			else if (i >= v->depth)
+				v->depth = i + 1;
 		}
 	}
+}
+
+static int
+put_tables(struct sieve *v, const struct member *m, size_t n)
+{
+	v->lots = (n + LOT - 1) / LOT;
+	v->before = calloc(256 * v->lots, sizeof *v->before);
+	v->at = calloc(256 * PATTERN_PLACES * v->lots, sizeof *v->at);
+	v->shape = calloc(LOT * v->lots, sizeof *v->shape);
+	v->of = calloc(256 * v->lots, sizeof *v->of);
+	if (v->before == NULL || v->at == NULL || v->shape == NULL ||
+	    v->of == NULL)
+		return -ENOMEM;
+	for (size_t k = 0; k < n; k++) {
+		v->shape[k] = m[k].id;
+		for (unsigned b = 0; b < 256; b++)
+			if ((b >> m[k].bucket & 1) != 0)
+				v->of[k / LOT * 256 + b][k % LOT / 64] |=
+				    (uint64_t)1 << k % 64;
+		put_shape(v, m[k].shape, k);
+	}
+	return 0;
 }
 
 int
 sieve_new(const struct shape *shapes, size_t n, struct sieve **out)
 {
 	struct sieve *v = calloc(1, sizeof *v);
+	OWN_MEM struct member *m = calloc(n, sizeof *m);
+	struct bucket buckets[SIEVE_BUCKETS] = {0};
 
-	if (v == NULL)
-		return -ENOMEM;
 	must(n > 0 && n <= SIEVE_SHAPES_MAX);
-	v->words = (n + 63) / 64;
-	v->before = calloc(256 * v->words, sizeof *v->before);
-	v->at = calloc((size_t)PATTERN_PLACES * 256 * v->words, sizeof *v->at);
-	if (v->before == NULL || v->at == NULL) {
+	if (v == NULL || m == NULL) {
 		sieve_free(v);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < n; i++)
-		put_front(v, &shapes[i]);
+		m[i] = (struct member){&shapes[i], (uint16_t)i, 0};
+	sort_out(m, n, buckets);
+	put_front(v, buckets);
 	put_halves(v);
-	put_tables(v, shapes, n);
+	if (put_tables(v, m, n) != 0) {
+		sieve_free(v);
+		return -ENOMEM;
+	}
 	v->blocks = sieve_vector_blocks();
 	*out = v;
 	return 0;
@@ -174,10 +265,14 @@ sieve_free(struct sieve *v)
 		return;
 	free(v->before);
 	free(v->at);
+	free(v->shape);
+	free(v->of);
 	free(v);
 }
 
 /* ---- looking ---- */
+
+static const unsigned ALL_BUCKETS = (1U << SIEVE_BUCKETS) - 1;
 
 struct look {
 	const struct sieve *v;
@@ -187,40 +282,70 @@ struct look {
 	void *ctx;
 };
 
-/* Holds one place against 64 shapes. */
+static bool
+empty(lot left)
+{
+	return (left[0] | left[1]) == 0;
+}
+
 static void
-look_word(const struct look *l, size_t at, size_t word)
+tell(const struct look *l, size_t at, size_t n, lot left)
+{
+	for (unsigned w = 0; w < LOT / 64; w++)
+		for (uint64_t bits = left[w]; bits != 0; bits &= bits - 1)
+			l->fn(l->ctx,
+			    l->v->shape[n * LOT + w * 64 +
+					(size_t)__builtin_ctzll(bits)],
+			    at);
+}
+
+/*
+ * Holds one place against the shapes of a lot: first what the front did not
+ * see, since there most of them end.
+ */
+static void
+look_lot(const struct look *l, size_t at, size_t n, lot left)
 {
 	const struct sieve *v = l->v;
-	const uint64_t *row = v->at + word;
+	const lot *rows = v->at + n * PATTERN_PLACES * 256;
+	const uint8_t *p = l->text + at;
 	size_t most = l->len - at < v->depth ? l->len - at : v->depth;
-	uint64_t left =
-	    at > 0 ? v->before[l->text[at - 1] * v->words + word] : UINT64_MAX;
+	size_t front = most < SIEVE_FRONT ? most : SIEVE_FRONT;
 
-	for (size_t i = 0; i < most && left != 0; i++) {
-		left &= row[l->text[at + i] * v->words];
-		row += 256 * v->words;
+	left &= rows[*p];
+	for (size_t i = SIEVE_FRONT; i < most; i++) {
+		left &= rows[i * 256 + p[i]];
+		if (empty(left))
+			return;
 	}
-	/* At the end of the text all shapes of a set are left, and more. */
-	for (; left != 0; left &= left - 1)
-		l->fn(l->ctx,
-		    (unsigned)(word * 64 + (size_t)__builtin_ctzll(left)), at);
+	if (at > 0)
+		left &= v->before[n * 256 + p[-1]];
+	for (size_t i = 1; i < front && !empty(left); i++)
+		left &= rows[i * 256 + p[i]];
+	tell(l, at, n, left);
 }
 
+/* Holds one place against the shapes of some buckets. */
 static void
-look(const struct look *l, size_t at)
+look(const struct look *l, size_t at, unsigned buckets)
 {
-	for (size_t w = 0; w < l->v->words; w++)
-		look_word(l, at, w);
+	for (size_t n = 0; n < l->v->lots; n++) {
+		lot left = l->v->of[n * 256 + buckets];
+
+		if (!empty(left))
+			look_lot(l, at, n, left);
+	}
 }
 
-/* The first look, a place at a time. */
-static bool
-may_fit(const struct sieve *v, const uint8_t *p)
+/* The first look, a place at a time: which of some buckets are left. */
+static unsigned
+front(const struct sieve *v, const uint8_t *p, unsigned buckets)
 {
-	return (v->front[SIEVE_FRONT][p[-1]] & v->front[0][p[0]] &
-		   v->front[1][p[1]] & v->front[2][p[2]] & v->front[3][p[3]]) !=
-	       0;
+	unsigned left = buckets & v->front[SIEVE_FRONT][p[-1]];
+
+	for (unsigned i = 0; i < SIEVE_FRONT && left != 0; i++)
+		left &= v->front[i][p[i]];
+	return left;
 }
 
 void
@@ -229,21 +354,28 @@ sieve_scan(const struct sieve *v, const uint8_t *text, size_t len, size_t from,
 {
 	struct look l = {v, text, len, fn, ctx};
 	size_t at = from;
+	uint8_t fit[SIEVE_BLOCK];
 	uint32_t hits;
 
 	if (at == 0 && at < len)
-		look(&l, at++);
-	while (v->blocks != NULL && at + 32 + SIEVE_FRONT <= len) {
-		at = v->blocks(&v->vector, text, len, at, &hits);
+		look(&l, at++, ALL_BUCKETS);
+	while (v->blocks != NULL && at + SIEVE_BLOCK + SIEVE_FRONT <= len) {
+		at = v->blocks(&v->vector, text, len, at, &hits, fit);
 		if (hits == 0)
 			break;
-		for (; hits != 0; hits &= hits - 1)
-			look(&l, at + (size_t)__builtin_ctz(hits));
-		at += 32;
+		for (; hits != 0; hits &= hits - 1) {
+			unsigned i = (unsigned)__builtin_ctz(hits);
+			unsigned left;
+
+			/* By halves more fits than by bytes. */
+			left = front(v, text + at + i, fit[i]);
+			if (left != 0)
+				look(&l, at + i, left);
+		}
+		at += SIEVE_BLOCK;
 	}
 	for (; at + SIEVE_FRONT <= len; at++)
-		if (may_fit(v, text + at))
-			look(&l, at);
+		look(&l, at, front(v, text + at, ALL_BUCKETS));
 	for (; at < len; at++)
-		look(&l, at);
+		look(&l, at, ALL_BUCKETS);
 }

@@ -31,7 +31,7 @@ void sieve_scan(const struct sieve *s, const uint8_t *text, size_t len,
 
 /* ---- shared with the vector code ---- */
 
-enum { SIEVE_FRONT = 4, SIEVE_BUCKETS = 8 };
+enum { SIEVE_FRONT = PATTERN_FRONT, SIEVE_BUCKETS = 8, SIEVE_BLOCK = 32 };
 
 /*
  * What the first look needs: for the front places, which buckets a byte with
@@ -48,12 +48,12 @@ struct sieve_front {
 /*
  * sieve_vector_blocks - looks at whole blocks of 32 places from @at on, as far
  * as @len - 32 - SIEVE_FRONT allows; stops at the first block with a place
- * that may fit. Returns where that block begins, and its places as bits in
- * *hits, or where it ended with *hits 0. @at is at least 1. NULL where the
+ * that may fit. Returns where that block begins, its places as bits in *hits
+ * and the buckets of each in @fit, or where it ended with *hits 0. @at is at least 1. NULL where the
  * processor has no such instructions.
  */
 typedef size_t sieve_front_fn(const struct sieve_front *f, const uint8_t *text,
-    size_t len, size_t at, uint32_t *hits);
+    size_t len, size_t at, uint32_t *hits, uint8_t fit[SIEVE_BLOCK]);
 sieve_front_fn *sieve_vector_blocks(void);
 
 #endif

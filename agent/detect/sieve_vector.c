@@ -44,7 +44,7 @@ halves(__m256i v, __m256i low, __m256i high)
 
 AVX2 static size_t
 blocks(const struct sieve_front *f, const uint8_t *text, size_t len, size_t at,
-    uint32_t *hits)
+    uint32_t *hits, uint8_t out[SIEVE_BLOCK])
 {
 	const __m256i kind_low = load_table(f->kind_low);
 	const __m256i kind_high = load_table(f->kind_high);
@@ -62,18 +62,17 @@ blocks(const struct sieve_front *f, const uint8_t *text, size_t len, size_t at,
 		__m256i kind = halves(load(p - 1), kind_low, kind_high);
 		__m256i fit = halves(load(p), low[0], high[0]);
 
-		fit =
-		    _mm256_and_si256(fit, halves(load(p + 1), low[1], high[1]));
-		fit =
-		    _mm256_and_si256(fit, halves(load(p + 2), low[2], high[2]));
-		fit =
-		    _mm256_and_si256(fit, halves(load(p + 3), low[3], high[3]));
+		for (unsigned i = 1; i < SIEVE_FRONT; i++)
+			fit = _mm256_and_si256(
+			    fit, halves(load(p + i), low[i], high[i]));
 		fit =
 		    _mm256_andnot_si256(_mm256_shuffle_epi8(barred, kind), fit);
 		*hits = ~(uint32_t)_mm256_movemask_epi8(
 		    _mm256_cmpeq_epi8(fit, zero));
-		if (*hits != 0)
+		if (*hits != 0) {
+			_mm256_storeu_si256((__m256i_u *)out, fit);
 			break;
+		}
 	}
 	return at;
 }
