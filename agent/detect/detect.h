@@ -47,6 +47,10 @@ void problems_done(struct problems *p);
  */
 int ruleset_load(const char *const *dirs, size_t ndirs, struct ruleset **out,
     struct problems *problems, struct diag *why) MUST_CHECK;
+/* ruleset_parse - the same for one pack in memory; @name is for messages. */
+int ruleset_parse(const char *name, const void *data, size_t len,
+    struct ruleset **out, struct problems *problems,
+    struct diag *why) MUST_CHECK;
 void ruleset_free(struct ruleset *r);
 void ruleset_freep(struct ruleset **r);
 /* ruleset_digest - 64 hex digits over the exact bytes of all packs. */

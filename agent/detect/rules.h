@@ -204,11 +204,6 @@ int terms_encode(const char *text, size_t len, const char *encoding,
 
 /* subset_check - refuses what the matching stages do not share. */
 int subset_check(const char *pattern, struct diag *why) MUST_CHECK;
-/* ruleset_parse - a set of one pack from memory, for tests. */
-int ruleset_parse(const char *name, const void *data, size_t len,
-    struct ruleset **out, struct problems *problems,
-    struct diag *why) MUST_CHECK;
-
 /*
  * ruleset_replan - looks for the same rules by other layers, to compare with.
  * No scan of the set may be in use.
