@@ -66,6 +66,20 @@ struct range {
 	uint32_t low, high;
 };
 
+/* How often a value is among the matches of a window. */
+struct tick {
+	uint64_t hash; /* 0: free */
+	uint32_t n;
+};
+
+/* The matches around one match that one count looks at; it moves with it. */
+struct near_by {
+	size_t low, high; /* indices of held, from and one behind */
+	uint32_t distinct;
+	struct tick *ticks; /* open addressing; owned; NULL if not asked */
+	size_t used, cap;
+};
+
 /* One detector's state in this piece. */
 struct lane {
 	const struct detector *rule;
@@ -80,6 +94,7 @@ struct lane {
 	size_t nheld, waiting; /* those from @waiting on are not resolved */
 	size_t old; /* those before it count for nobody any more */
 	size_t held_cap;
+	struct near_by *near_by; /* one a piece of evidence; owned */
 	struct tally tallies[CONFIDENCE_HIGH + 1];
 	struct scan_cost cost;
 };
@@ -125,6 +140,10 @@ scan_free(struct scan *s)
 
 		free(l->ranges);
 		free(l->held);
+		for (size_t k = 0; l->near_by != NULL && k < l->rule->nevidence;
+		     k++)
+			free(l->near_by[k].ticks);
+		free(l->near_by);
 		for (size_t k = 0; k < ARRAY_LEN(l->tallies); k++)
 			tally_done(&l->tallies[k]);
 	}
@@ -148,15 +167,34 @@ scan_freep(struct scan **s)
 }
 
 static int
+near_by_init(struct near_by *n, const struct evidence *e, size_t held)
+{
+	if (e->kind != EVIDENCE_COUNT || e->unique == 0)
+		return 0;
+	n->cap = 64;
+	while (n->cap < 4 * held)
+		n->cap *= 2;
+	n->ticks = calloc(n->cap, sizeof *n->ticks);
+	return n->ticks != NULL ? 0 : -ENOMEM;
+}
+
+static int
 lane_init(struct lane *l, const struct detector *d)
 {
+	int r = 0;
+
 	*l = (struct lane){.rule = d, .gap = 1};
 	if (d->within == 0)
 		return 0;
 	/* Matches do not overlap: so many at most lie in two windows. */
 	l->held_cap = 2 * (size_t)d->within / (d->least > 0 ? d->least : 1) + 4;
 	l->held = calloc(l->held_cap, sizeof *l->held);
-	return l->held != NULL ? 0 : -ENOMEM;
+	l->near_by = calloc(d->nevidence + 1, sizeof *l->near_by);
+	if (l->held == NULL || l->near_by == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->nevidence && r == 0; i++)
+		r = near_by_init(&l->near_by[i], &d->evidence[i], l->held_cap);
+	return r;
 }
 
 static int
@@ -214,6 +252,16 @@ scan_key(struct scan *s, const uint8_t key[32])
 	s->key_set = true;
 }
 
+static void
+near_by_reset(struct near_by *n)
+{
+	if (n->used > 0)
+		memset(n->ticks, 0, n->cap * sizeof *n->ticks);
+	n->low = n->high = 0;
+	n->used = 0;
+	n->distinct = 0;
+}
+
 /* Forgets the piece: its bytes, its matches, its places. */
 static void
 reset(struct scan *s)
@@ -240,6 +288,9 @@ reset(struct scan *s)
 		l->nheld = 0;
 		l->waiting = 0;
 		l->old = 0;
+		for (size_t k = 0; l->near_by != NULL && k < l->rule->nevidence;
+		     k++)
+			near_by_reset(&l->near_by[k]);
 		for (size_t k = 0; k < ARRAY_LEN(l->tallies); k++)
 			tally_done(&l->tallies[k]);
 	}
@@ -342,35 +393,67 @@ evidence_here(struct scan *s, const struct detector *d, size_t from, size_t to,
 	return bits;
 }
 
-static bool
-count_there(
-    const struct lane *l, const struct held *h, const struct evidence *e)
+static struct tick *
+tick_of(struct near_by *n, uint64_t hash)
 {
-	uint64_t seen[100];
-	uint32_t n = 0;
-	uint32_t distinct = 0;
+	size_t at = (size_t)hash & (n->cap - 1);
 
-	for (size_t i = l->old; i < l->nheld; i++) {
-		const struct held *o = &l->held[i];
-		uint32_t k = 0;
+	while (n->ticks[at].hash != 0 && n->ticks[at].hash != hash)
+		at = (at + 1) & (n->cap - 1);
+	return &n->ticks[at];
+}
 
-		if (o->at + e->within < h->at)
-			continue;
-		if (o->at > h->at + e->within)
-			break;
-		if (++n >= e->min && e->min > 0)
-			return true;
-		if (e->unique == 0)
-			continue;
-		while (k < distinct && seen[k] != o->hash)
-			k++;
-		if (k < distinct)
-			continue;
-		seen[distinct++] = o->hash;
-		if (distinct >= e->unique)
-			return true;
+static void
+tick_in(struct near_by *n, uint64_t hash)
+{
+	struct tick *t = tick_of(n, hash);
+
+	n->used += t->hash == 0;
+	t->hash = hash;
+	n->distinct += t->n++ == 0;
+}
+
+static void
+near_by_out(const struct lane *l, struct near_by *n)
+{
+	if (n->ticks != NULL) {
+		struct tick *t = tick_of(n, l->held[n->low].hash);
+
+		n->distinct -= --t->n == 0;
 	}
-	return false;
+	n->low++;
+}
+
+static void
+near_by_in(const struct lane *l, struct near_by *n)
+{
+	size_t low = n->low, high = n->high++;
+
+	if (n->ticks == NULL)
+		return;
+	/* Values that are gone still have a place; begin anew. */
+	if (2 * n->used >= n->cap) {
+		near_by_reset(n);
+		n->low = low;
+		n->high = high + 1;
+		for (size_t i = low; i < high; i++)
+			tick_in(n, l->held[i].hash);
+	}
+	tick_in(n, l->held[high].hash);
+}
+
+/* Whether there are enough matches around this one, itself included. */
+static bool
+count_there(const struct lane *l, const struct held *h,
+    const struct evidence *e, struct near_by *n)
+{
+	while (n->high < l->nheld && l->held[n->high].at <= h->at + e->within)
+		near_by_in(l, n);
+	while (n->low < n->high && l->held[n->low].at + e->within < h->at)
+		near_by_out(l, n);
+	if (e->min > 0)
+		return n->high - n->low >= e->min;
+	return n->distinct >= e->unique;
 }
 
 static bool
@@ -509,7 +592,7 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 
 	for (size_t i = 0; l->held != NULL && i < d->nevidence; i++)
 		if (d->evidence[i].kind == EVIDENCE_COUNT &&
-		    count_there(l, h, &d->evidence[i]))
+		    count_there(l, h, &d->evidence[i], &l->near_by[i]))
 			h->bits |= (uint64_t)1 << i;
 	c = confidence_of(d, h);
 	if (s->explain != NULL && !s->masking) {
@@ -548,6 +631,14 @@ resolve_until(struct scan *s, struct lane *l, uint64_t known)
 	/* In gulps, so that moving costs little a match. */
 	if (l->old == 0 || (l->old < l->held_cap / 2 && l->nheld < l->held_cap))
 		return;
+	for (size_t i = 0; i < l->rule->nevidence; i++) {
+		struct near_by *n = &l->near_by[i];
+
+		while (n->low < l->old && n->low < n->high)
+			near_by_out(l, n);
+		n->low = n->low > l->old ? n->low - l->old : 0;
+		n->high = n->high > l->old ? n->high - l->old : 0;
+	}
 	memmove(
 	    l->held, l->held + l->old, (l->nheld - l->old) * sizeof *l->held);
 	l->nheld -= l->old;

@@ -682,6 +682,64 @@ test_count_window(void **state UNUSED)
 	assert_true(g.bulk[CONFIDENCE_HIGH]);
 }
 
+/* Many matches close together, against a count of each window by hand. */
+static void
+test_count_dense(void **state UNUSED)
+{
+	OWN(ruleset_freep)
+	struct ruleset *r =
+	    one("    primary: {pattern: '\\d{2}', boundary: digit}\n"
+		"    levels:\n"
+		"      - {confidence: high, all: [{count: {unique: 6, within: "
+		"24}}]}\n"
+		"      - {confidence: medium, all: [{count: {min: 6, within: "
+		"20}}]}\n"
+		"      - {confidence: low, all: []}\n");
+	OWN(scan_freep) struct scan *s = NULL;
+	static char text[6001];
+	static struct {
+		size_t at;
+		int value;
+	} list[3000];
+	uint64_t wanted[CONFIDENCE_HIGH + 1] = {0};
+	struct one_got g;
+	size_t n = 0, len = 0;
+
+	seed = 99;
+	while (len + 8 < sizeof text) {
+		list[n].at = len;
+		list[n].value = 10 + (int)pick(n < 900 ? 5 : 40);
+		len += (size_t)snprintf(text + len, 9, "%d%.*s", list[n].value,
+		    (int)(1 + pick(6)), "......");
+		n++;
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool seen[100] = {false};
+		unsigned distinct = 0, near = 0;
+
+		for (size_t k = 0; k < n; k++) {
+			size_t far = list[k].at > list[i].at
+					 ? list[k].at - list[i].at
+					 : list[i].at - list[k].at;
+
+			near += far <= 20;
+			if (far <= 24 && !seen[list[k].value]) {
+				seen[list[k].value] = true;
+				distinct++;
+			}
+		}
+		wanted[distinct >= 6 ? CONFIDENCE_HIGH
+		       : near >= 6   ? CONFIDENCE_MEDIUM
+				     : CONFIDENCE_LOW]++;
+	}
+	assert_int_equal(scan_new_sized(r, 50, &s), 0);
+	g = scan_one(s, text);
+	for (int c = CONFIDENCE_LOW; c <= CONFIDENCE_HIGH; c++) {
+		assert_true(wanted[c] > 0);
+		assert_int_equal(g.count[c], wanted[c]);
+	}
+}
+
 static void
 test_test_data(void **state UNUSED)
 {
@@ -846,6 +904,7 @@ main(void)
 	    cmocka_unit_test(test_random_rules),
 	    cmocka_unit_test(test_proximity),
 	    cmocka_unit_test(test_count_window),
+	    cmocka_unit_test(test_count_dense),
 	    cmocka_unit_test(test_test_data),
 	    cmocka_unit_test(test_false_start),
 	    cmocka_unit_test(test_on_fail),
