@@ -680,6 +680,7 @@ pick(struct sampler *s, unsigned n)
 	s->seed ^= s->seed >> 12;
 	s->seed ^= s->seed << 25;
 	s->seed ^= s->seed >> 27;
+	must(n > 0);
 	return (unsigned)((s->seed * UINT64_C(2685821657736338717)) >> 33) % n;
 }
 
@@ -819,7 +820,8 @@ sample_group(struct sampler *s, const struct node *group, unsigned depth)
 	must(depth <= DEPTH_MAX + 1);
 	for (const struct branch *x = b; x != NULL; x = x->next)
 		n++;
-	for (unsigned skip = pick(s, n); skip > 0; skip--)
+	must(n > 0);
+	for (unsigned skip = pick(s, n); skip > 0 && b->next != NULL; skip--)
 		b = b->next;
 	for (const struct node *x = b->first; x != NULL; x = x->next)
 		for (unsigned i = 0; i < x->least && s->out->len < SAMPLE_MAX;

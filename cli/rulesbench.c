@@ -43,20 +43,20 @@ static void
 on_cost(void *ctx, const struct hub_cost *c)
 {
 	struct bench_job *job = ctx;
-	struct row *r = NULL;
+	struct row *r;
+	size_t i = 0;
 
-	for (size_t i = 0; i < job->n && r == NULL; i++)
-		if (str_eq(job->rows[i].detector, c->detector))
-			r = &job->rows[i];
-	if (r == NULL) {
-		if (job->n == job->cap) {
-			job->cap = job->cap == 0 ? 64 : job->cap * 2;
-			r = reallocarray(
-			    job->rows, job->cap, sizeof *job->rows);
-			must(r != NULL);
-			job->rows = r;
-		}
-		r = &job->rows[job->n++];
+	while (i < job->n && !str_eq(job->rows[i].detector, c->detector))
+		i++;
+	if (i == job->cap) {
+		job->cap = job->cap == 0 ? 64 : job->cap * 2;
+		r = reallocarray(job->rows, job->cap, sizeof *job->rows);
+		must(r != NULL);
+		job->rows = r;
+	}
+	r = &job->rows[i];
+	if (i == job->n) {
+		job->n++;
 		*r = (struct row){.us = 0};
 		(void)str_copy(r->detector, sizeof r->detector, c->detector);
 	}

@@ -817,8 +817,11 @@ static int
 from_noseyparker(struct import_job *job, const char *dir, struct diag *why)
 {
 	struct dirent **names = NULL;
-	int n = scandir(dir, &names, is_rules, by_bytes);
 	int r = 0;
+	int n;
+
+	must(dir != NULL);
+	n = scandir(dir, &names, is_rules, by_bytes);
 
 	if (n < 0)
 		return diag_set(why, -errno, "%s: %s", dir, strerror(errno));

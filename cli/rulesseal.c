@@ -112,8 +112,11 @@ static int
 set_read(const char *dir, struct sealed_set *out, struct diag *why)
 {
 	struct dirent **names = NULL;
-	int n = scandir(dir, &names, is_pack, by_bytes);
 	int r = 0;
+	int n;
+
+	must(dir != NULL);
+	n = scandir(dir, &names, is_pack, by_bytes);
 
 	out->n = 0;
 	if (n < 0)

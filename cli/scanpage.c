@@ -80,11 +80,13 @@ put_text(struct buf *out, const char *text)
 	for (size_t i = 0; i < len; i++) {
 		const uint8_t *p = (const uint8_t *)shown + i;
 
-		if (deceives(p, len - i))
-			buf_printf(out, "\\x%02x", *p);
-		else if (i > 0 && *p >= 0x80 && *p < 0xc0 &&
-			 (deceives(p - 1, len - i + 1) ||
-			     (i > 1 && deceives(p - 2, len - i + 2))))
+		/* A byte of such a character, the first, second or third. */
+		bool within = deceives(p, len - i) ||
+			      (i > 0 && *p >= 0x80 && *p < 0xc0 &&
+				  (deceives(p - 1, len - i + 1) ||
+				      (i > 1 && deceives(p - 2, len - i + 2))));
+
+		if (within)
 			buf_printf(out, "\\x%02x", *p);
 		else if (strchr("<>&\"'", *p) != NULL)
 			buf_printf(out, "&#%u;", *p);

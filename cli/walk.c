@@ -116,7 +116,8 @@ read_names(struct frame *f)
 		return r;
 	}
 	(void)closedir(dir);
-	qsort(f->names, f->n, sizeof *f->names, compare);
+	if (f->n > 0)
+		qsort(f->names, f->n, sizeof *f->names, compare);
 	return 0;
 }
 
