@@ -1170,6 +1170,16 @@ shape_of(const struct node *n, const struct byteset *edge, struct shape *best)
 	}
 }
 
+void
+pattern_start(
+    const struct pattern *p, const struct byteset *edge, struct shape *out)
+{
+	struct units u = {.n = 0};
+
+	open_units(p->root, &u);
+	shape_from(&u, 0, edge, out);
+}
+
 size_t
 pattern_shapes(const struct pattern *p, const struct byteset *edge,
     struct shape out[PATTERN_SHAPES_MAX])

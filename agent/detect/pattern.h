@@ -100,5 +100,8 @@ void pattern_literals_done(struct literals *l);
  */
 size_t pattern_shapes(const struct pattern *p, const struct byteset *edge,
     struct shape out[PATTERN_SHAPES_MAX]);
+/* pattern_start - the shape of all matches, from their start on. */
+void pattern_start(
+    const struct pattern *p, const struct byteset *edge, struct shape *out);
 
 #endif

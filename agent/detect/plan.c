@@ -24,10 +24,19 @@
 
 #include "lib/own.h"
 
-enum { LITERAL_LEAST = 3, WHY_BYTES = 160 };
+/*
+ * Literals under LITERAL_LONG bytes have a database of their own: one for all
+ * is as slow as its shortest literal makes it.
+ */
+enum { LITERAL_LEAST = 3, LITERAL_LONG = 5, WHY_BYTES = 160 };
 
 /* Met more often than this, a shape costs more than a database. */
 static const double RATE_MAX = 0.03;
+
+/* What stands around the start of each match of a rule. */
+struct edge {
+	struct byteset before, at[PATTERN_PLACES];
+};
 
 /* The way back from a literal or a shape to the start of a match. */
 struct way {
@@ -51,8 +60,10 @@ struct plan {
 	struct way *ways; /* of literals; owned */
 	uint32_t nways;
 	uint32_t *first; /* way of each literal; owned */
-	struct candidates *literals; /* owned */
+	struct candidates *brief, *literals; /* short ones, others; owned */
+	uint32_t nbrief;
 	struct keywords *keywords; /* or this; owned */
+	struct edge *edges; /* one a rule; owned */
 	struct byteset *leads; /* owned */
 	uint32_t nleads;
 	struct way *points; /* one a shape; owned */
@@ -77,6 +88,7 @@ plan_free(struct plan *p)
 {
 	if (p == NULL)
 		return;
+	candidates_free(p->brief);
 	candidates_free(p->literals);
 	candidates_free(p->patterns);
 	keywords_free(p->keywords);
@@ -84,6 +96,7 @@ plan_free(struct plan *p)
 	free(p->chosen);
 	free(p->ways);
 	free(p->first);
+	free(p->edges);
 	free(p->leads);
 	free(p->points);
 	free(p->shapes);
@@ -251,6 +264,16 @@ say_literals(struct chosen *c, const struct literals *l, const char *whose)
 	    l->least, whose);
 }
 
+static void
+edge_from(const struct plan_rule *r, struct edge *e)
+{
+	struct shape s;
+
+	pattern_start(r->pattern, &r->edge, &s);
+	e->before = s.before;
+	memcpy(e->at, s.at, sizeof e->at);
+}
+
 /* Literals of the pattern, or of its keywords; 1 if there are any. */
 static int
 choose_literals(struct making *m, size_t i, const struct plan_rule *r)
@@ -315,6 +338,7 @@ choose(
 	struct chosen *c = &m->p->chosen[i];
 	int e = 0;
 
+	edge_from(r, &m->p->edges[i]);
 	if (kind == PLAN_LAYERS || kind == PLAN_KEYWORDS) {
 		e = choose_literals(m, i, r);
 		if (e == 0)
@@ -338,6 +362,8 @@ by_text(const void *a, const void *b, void *keep)
 	const struct literal *y =
 	    &((const struct literal *)keep)[((const struct way *)b)->next];
 
+	if ((x->len < LITERAL_LONG) != (y->len < LITERAL_LONG))
+		return x->len < LITERAL_LONG ? -1 : 1;
 	if (x->fold != y->fold)
 		return x->fold ? -1 : 1;
 	if (x->len != y->len)
@@ -370,6 +396,7 @@ share_literals(struct making *m, uint32_t *n)
 			p->first[*n - 1] = i;
 			continue;
 		}
+		p->nbrief += t->len < LITERAL_LONG;
 		m->texts[*n].text = t->text;
 		m->texts[*n].len = t->len;
 		m->texts[*n].fold = t->fold;
@@ -432,10 +459,13 @@ compile(struct making *m, struct diag *why)
 
 	if (p->nways > 0)
 		r = share_literals(m, &n);
-	if (r == 0 && n > 0)
-		r = m->vectorscan
-			? candidates_literals(m->texts, n, &p->literals, why)
-			: keywords_new(m->texts, n, &p->keywords);
+	if (r == 0 && n > 0 && !m->vectorscan)
+		r = keywords_new(m->texts, n, &p->keywords);
+	if (r == 0 && p->nbrief > 0 && m->vectorscan)
+		r = candidates_literals(m->texts, p->nbrief, &p->brief, why);
+	if (r == 0 && n > p->nbrief && m->vectorscan)
+		r = candidates_literals(
+		    m->texts + p->nbrief, n - p->nbrief, &p->literals, why);
 	if (r == 0 && p->npoints > 0)
 		r = sieve_new(p->shapes, p->npoints, &p->sieve);
 	if (r == 0 && p->nwhole > 0)
@@ -458,7 +488,8 @@ plan_new(const struct plan_rule *rules, size_t n, enum plan_kind kind,
 		return -ENOMEM;
 	p->n = n;
 	p->chosen = calloc(n, sizeof *p->chosen);
-	if (p->chosen == NULL)
+	p->edges = calloc(n, sizeof *p->edges);
+	if (p->chosen == NULL || p->edges == NULL)
 		r = -ENOMEM;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = choose(&m, i, &rules[i], kind);
@@ -484,7 +515,9 @@ plan_room_new(const struct plan *p, struct plan_room **out)
 
 	if (room == NULL)
 		return -ENOMEM;
-	if (p->literals != NULL)
+	if (p->brief != NULL)
+		r = candidate_room_add(&room->candidates, p->brief);
+	if (r == 0 && p->literals != NULL)
 		r = candidate_room_add(&room->candidates, p->literals);
 	if (r == 0 && p->patterns != NULL)
 		r = candidate_room_add(&room->candidates, p->patterns);
@@ -514,10 +547,25 @@ struct looking {
 	const struct plan *p;
 	struct plan_room *room;
 	const uint8_t *text;
+	size_t len;
 	size_t from; /* offset of what a layer was given */
 	plan_fn *fn;
 	void *ctx;
 };
+
+/* Whether a match may start here, by the bytes around. */
+static bool
+may_start(const struct looking *l, const struct edge *e, size_t at)
+{
+	size_t n = l->len - at < PATTERN_PLACES ? l->len - at : PATTERN_PLACES;
+
+	if (at > 0 && !byteset_has(&e->before, l->text[at - 1]))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!byteset_has(&e->at[i], l->text[at + i]))
+			return false;
+	return true;
+}
 
 /*
  * From a point in a match back to where the match may start. What an earlier
@@ -533,6 +581,12 @@ go_back(
 
 	if (point - l->from < w->nearest)
 		return;
+	if (w->nearest == w->farthest) {
+		low -= w->nearest;
+		if (may_start(l, &l->p->edges[w->rule], low))
+			l->fn(l->ctx, w->rule, low, low);
+		return;
+	}
 	least = point - l->from > w->farthest ? point - w->farthest : l->from;
 	if (point >= *seen) {
 		size_t known = *seen > w->nearest ? *seen - w->nearest : 0;
@@ -559,12 +613,26 @@ on_literal(void *ctx, unsigned id, size_t end)
 	}
 }
 
+/* The longer ones are numbered behind the short ones. */
+static void
+on_longer(void *ctx, unsigned id, size_t end)
+{
+	const struct looking *l = ctx;
+
+	on_literal(ctx, id + l->p->nbrief, end);
+}
+
 static void
 on_shape(void *ctx, unsigned shape, size_t at)
 {
 	const struct looking *l = ctx;
+	const struct way *w = &l->p->points[shape];
 
-	go_back(l, &l->p->points[shape], &l->room->point_seen[shape], at);
+	/* The sieve has seen the bytes around already. */
+	if (w->farthest == 0)
+		l->fn(l->ctx, w->rule, at, at);
+	else
+		go_back(l, w, &l->room->point_seen[shape], at);
 }
 
 static void
@@ -582,14 +650,17 @@ int
 plan_scan(const struct plan *p, struct plan_room *room, const uint8_t *text,
     size_t len, size_t from, plan_fn *fn, void *ctx)
 {
-	struct looking l = {p, room, text, from, fn, ctx};
+	struct looking l = {p, room, text, len, from, fn, ctx};
 	int r = 0;
 
 	memset(room->literal_seen, 0, p->nways * sizeof(size_t));
 	memset(room->point_seen, 0, p->npoints * sizeof(size_t));
-	if (p->literals != NULL)
-		r = candidates_scan(p->literals, room->candidates, text + from,
+	if (p->brief != NULL)
+		r = candidates_scan(p->brief, room->candidates, text + from,
 		    len - from, on_literal, &l);
+	if (r == 0 && p->literals != NULL)
+		r = candidates_scan(p->literals, room->candidates, text + from,
+		    len - from, on_longer, &l);
 	if (p->keywords != NULL)
 		keywords_scan(
 		    p->keywords, text + from, len - from, on_literal, &l);
