@@ -30,6 +30,7 @@ struct rules_job {
 	const char *verb;
 	bool json;
 	bool strict; /* also what is a matter of polish */
+	bool layers; /* also which layer looks for each rule */
 	size_t lines, failed, hidden;
 };
 
@@ -60,7 +61,7 @@ static bool
 is_polish(const struct problem *p)
 {
 	static const char *const names[] = {
-	    "few-tests", "short-keyword", "overlap"};
+	    "few-tests", "short-keyword", "overlap", "dear-layer"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (str_eq(p->name, names[i]))
@@ -164,6 +165,8 @@ verb(struct rules_job *job, const struct ruleset *set)
 		r = ruleset_list(set, on_line, job);
 	else if (str_eq(job->verb, "test"))
 		r = ruleset_test(set, on_line, job, &job->failed);
+	else if (job->layers)
+		r = ruleset_layers(set, on_line, job);
 	if (r != 0)
 		return cli_error("rules", cli_exit_for(r), "%s", strerror(-r));
 	return job->failed > 0 ? CLI_DIFFERENCE : CLI_OK;
@@ -223,6 +226,9 @@ on_packs(int argc, char **argv)
 		else if (str_eq(argv[i], "--strict") &&
 			 str_eq(job.verb, "check"))
 			job.strict = true;
+		else if (str_eq(argv[i], "--layers") &&
+			 str_eq(job.verb, "check"))
+			job.layers = true;
 		else if (argv[i][0] == '-')
 			return cli_usage(
 			    "rules", "unknown option \"%s\"", argv[i]);
@@ -240,14 +246,18 @@ on_packs(int argc, char **argv)
 static const struct rules_verb rules_check = {
     .name = "check",
     .summary = "tells every error and warning in the rule files",
-    .help =
-	"Example: chaperone rules check rules/\n\n"
-	"Usage: chaperone rules check [--strict] [--json] [DIR]...\n\n"
-	"Each line names the place, what is wrong, what was meant, and\n"
-	"the name of the problem. --strict also tells what is a matter\n"
-	"of polish: few-tests, short-keyword, overlap. A rule says which\n"
-	"warning is meant to be with quiet: [{name: NAME, reason: WHY}].\n\n"
-	"Exit: 0 no error (there may be warnings), 3 an error.\n",
+    .help = "Example: chaperone rules check rules/\n\n"
+	    "Usage: chaperone rules check [--strict] [--layers] [--json]\n"
+	    "                             [DIR]...\n\n"
+	    "Each line names the place, what is wrong, what was meant, and\n"
+	    "the name of the problem. --strict also tells what is a matter\n"
+	    "of polish: few-tests, short-keyword, overlap, dear-layer. A rule\n"
+	    "says which warning is meant to be with\n"
+	    "quiet: [{name: NAME, reason: WHY}].\n"
+	    "--layers also tells which layer looks for each rule, and why:\n"
+	    "literal and shape cost little; pattern and plain cost every\n"
+	    "byte of text.\n\n"
+	    "Exit: 0 no error (there may be warnings), 3 an error.\n",
     .run = on_packs,
 };
 

@@ -70,6 +70,9 @@ typedef void ruleset_line_fn(void *ctx, const struct ruleset_line *line);
 /* ruleset_list - one line a detector, for `rules list`. */
 int ruleset_list(
     const struct ruleset *r, ruleset_line_fn *line, void *ctx) MUST_CHECK;
+/* ruleset_layers - which layer looks for each detector, and why that one. */
+int ruleset_layers(
+    const struct ruleset *r, ruleset_line_fn *line, void *ctx) MUST_CHECK;
 /*
  * ruleset_test - runs the samples inside the packs; one line each.
  * *failed counts those that did not give what they expect.

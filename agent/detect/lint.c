@@ -26,7 +26,7 @@ enum {
 
 /* What can be quieted. */
 static const char *const WARNINGS[] = {"no-reference", "old-regime",
-    "few-tests", "short-keyword", "overlap", NULL};
+    "few-tests", "short-keyword", "overlap", "dear-layer", NULL};
 
 /* Regulations that another one replaced, and by which. */
 static const struct {
@@ -337,6 +337,23 @@ check_overlap(const struct ruleset *r, struct loader *l)
 	return e;
 }
 
+/* A layer that costs every byte of text is told to the rule's author. */
+static void
+check_layers(const struct ruleset *r, struct loader *l)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct detector *d = r->detectors[i];
+		const char *why = "";
+
+		if (plan_layer(r->plan, i, &why) >= LAYER_PATTERN &&
+		    !quieted(d, "dear-layer"))
+			loader_note(l, d->at, false, false, "dear-layer",
+			    "%s slows every scan: %s; give it a literal, "
+			    "keywords, or a tighter pattern",
+			    d->id, why);
+	}
+}
+
 int
 ruleset_check(const struct ruleset *r, struct problems *problems)
 {
@@ -344,5 +361,7 @@ ruleset_check(const struct ruleset *r, struct problems *problems)
 	size_t failed = 0;
 	int e = ruleset_test(r, on_sample, &l, &failed);
 
+	if (e == 0)
+		check_layers(r, &l);
 	return e == 0 ? check_overlap(r, &l) : e;
 }

@@ -440,3 +440,38 @@ ruleset_list(const struct ruleset *r, ruleset_line_fn *line, void *ctx)
 	}
 	return 0;
 }
+
+int
+ruleset_layers(const struct ruleset *r, ruleset_line_fn *line, void *ctx)
+{
+	OWN(buf_done) struct buf b = {0};
+
+	buf_init(&b, 1024 * 1024);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct detector *d = r->detectors[i];
+		struct ruleset_line out = {.ok = true};
+		const char *why = "";
+		const char *layer =
+		    plan_layer_name(plan_layer(r->plan, i, &why));
+		char text[512];
+		struct json j;
+
+		buf_reset(&b);
+		json_init(&j, &b);
+		json_begin_object(&j, NULL);
+		json_str(&j, "kind", "layer");
+		json_str(&j, "id", d->id);
+		json_str(&j, "layer", layer);
+		json_str(&j, "reason", why);
+		json_end_object(&j);
+		if (buf_error(&b) != 0)
+			return buf_error(&b);
+		(void)snprintf(
+		    text, sizeof text, "%-30s %-8s %s", d->id, layer, why);
+		out.json = b.data;
+		out.len = b.len;
+		out.text = text;
+		line(ctx, &out);
+	}
+	return 0;
+}

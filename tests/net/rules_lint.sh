@@ -84,6 +84,8 @@ has weak-high error 9 's/prefilter: .*/prefilter: {reason: r}/
 has wide-mask error 9 's/keep_first: 2/keep_first: 6, keep_last: 4/'
 has no-prefilter error 9 '/prefilter/d'
 has short-keyword warning 15 's/"B-1"\]/"B-"]/'
+has dear-layer warning 9 's/B-1.d\{6\}/[\\w-]{9}/
+	s/prefilter: .*/prefilter: {reason: r}/; s/alnum/none/'
 has no-reference warning 9 '/references/d'
 has old-regime warning 5 's/GDPR/PCI-DSS-3.2.1/'
 has bad-quiet error 15 's/^( *)prefilter/\1quiet: [{name: weak-high, reason: r}]\n&/'
