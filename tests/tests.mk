@@ -37,8 +37,20 @@ $(B)/support/%: $(B)/tests/support/%.o $(B)/lib.a
 	$(call say,LD,$@)$(CC) $(HARD) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
 	    $(call libs,libmicrohttpd gnutls $(LIB_LIBS))
 
+# Programs that measure rooms; like fuzz targets they name them.
+BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+bench_links = $(shell sed -n '2s:^/\* *links\: *\(.*\) \*/$$:\1:p' tests/bench/$(1).c)
+define bench_rule
+$(B)/bench/$(1): $(B)/tests/bench/$(1).o \
+    $(addsuffix .a,$(addprefix $(B)/,$(call bench_links,$(1)))) $(B)/lib.a
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)$$(CC) $$(HARD) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ \
+	    $$(call libs,$(foreach r,$(call bench_links,$(1)),$($(r)_LIBS)) $(LIB_LIBS))
+endef
+$(foreach b,$(BENCH:$(B)/bench/%=%),$(eval $(call bench_rule,$(b))))
+
 .PHONY: test-programs
-test-programs: all objects $(UNIT) $(REPLAY) $(SUPPORT)
+test-programs: all objects $(UNIT) $(REPLAY) $(SUPPORT) $(BENCH)
 
 # As many jobs as there are processors, unless make was told.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
