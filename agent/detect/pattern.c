@@ -1096,7 +1096,7 @@ open_units(const struct node *n, struct units *u)
 		u->list[u->n++] = n;
 }
 
-/* The shape from the unit @from on. */
+/* The shape from the unit @from on, without its rates. */
 static void
 shape_from(const struct units *u, size_t from, const struct byteset *edge,
     struct shape *s)
@@ -1137,10 +1137,6 @@ shape_from(const struct units *u, size_t from, const struct byteset *edge,
 			over = true;
 		}
 	}
-	s->front = pattern_rate(&s->before, s->at, PATTERN_FRONT);
-	s->rate = pattern_rate(&s->before, s->at, PATTERN_PLACES);
-	for (uint32_t n = s->farthest - s->nearest; n > 0; n /= 2)
-		s->rate *= 1.3;
 }
 
 /*
@@ -1161,6 +1157,10 @@ shape_of(const struct node *n, const struct byteset *edge, struct shape *best)
 		double score;
 
 		shape_from(&u, i, edge, &s);
+		s.front = pattern_rate(&s.before, s.at, PATTERN_FRONT);
+		s.rate = pattern_rate(&s.before, s.at, PATTERN_PLACES);
+		for (uint32_t k = s.farthest - s.nearest; k > 0; k /= 2)
+			s.rate *= 1.3;
 		/* At the start shapes are alike, and share their bucket. */
 		score = (s.front + 20 * s.rate) * (i > 0 ? 3 : 1);
 		if (score < least) {

@@ -100,7 +100,7 @@ void pattern_literals_done(struct literals *l);
  */
 size_t pattern_shapes(const struct pattern *p, const struct byteset *edge,
     struct shape out[PATTERN_SHAPES_MAX]);
-/* pattern_start - the shape of all matches, from their start on. */
+/* pattern_start - the shape of all matches from their start, without rates. */
 void pattern_start(
     const struct pattern *p, const struct byteset *edge, struct shape *out);
 
