@@ -115,8 +115,12 @@
 	X(za_id, 0.00115)
 /* clang-format on */
 
+#define DECLARE(name, accept) bool national_##name(const uint8_t *v, size_t n);
+NATIONAL(DECLARE)
+#undef DECLARE
+
 /*
- * national_validators - the rows of this file, sorted by name.
+ * national_validators - the rows of this table, sorted by name.
  * @n: receives their number. All take a value in its normal form: without
  * separators, in capitals.
  */
