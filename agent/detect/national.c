@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * national - the table of the numbers of countries, and of the world's.
+ * national - the numbers of countries, and those that are the world's.
  *
- * Owns: which numbers there are, and how strong the check of each is.
+ * Owns: which regions there are.
  * Never: calculates; the national_*.c do, a region each.
  */
 #include "agent/detect/national.h"
 
+#include <string.h>
+
 #include "lib/own.h"
 
-#define ROW(name, accept) {#name, national_##name, accept, false},
-static const struct validator ROWS[] = {NATIONAL(ROW)};
+static const struct validator *(*const REGIONS[])(size_t *n) = {
+    national_americas, national_europe_west, national_europe_east,
+    national_world, national_asia, national_global};
 
 const struct validator *
-national_validators(size_t *n)
+national_find(const char *name)
 {
-	*n = ARRAY_LEN(ROWS);
-	return ROWS;
+	for (size_t i = 0; i < ARRAY_LEN(REGIONS); i++) {
+		size_t n;
+		const struct validator *rows = REGIONS[i](&n);
+
+		for (size_t k = 0; k < n; k++)
+			if (strcmp(rows[k].name, name) == 0)
+				return &rows[k];
+	}
+	return NULL;
 }

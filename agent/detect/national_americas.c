@@ -2,8 +2,8 @@
 /*
  * national_americas - numbers of North, Middle and South America.
  *
- * Owns: one small function for each number, named as in the table of
- * national.h, after its country and its own name.
+ * Owns: one small function for each number, named after its country and its
+ * own name.
  * Never: looks outside of the value that it is given, or allocates.
  */
 #include <string.h>
@@ -16,8 +16,8 @@
 /* ---- United States ---- */
 
 /* ABA: weights 3, 7, 1; the first two digits name a district. */
-bool
-national_us_aba(const uint8_t *v, size_t n)
+static bool
+us_aba(const uint8_t *v, size_t n)
 {
 	uint32_t p;
 
@@ -30,8 +30,8 @@ national_us_aba(const uint8_t *v, size_t n)
 }
 
 /* IRS: 9xx, and a group within the ranges that were given out. */
-bool
-national_us_itin(const uint8_t *v, size_t n)
+static bool
+us_itin(const uint8_t *v, size_t n)
 {
 	uint32_t g;
 
@@ -43,8 +43,8 @@ national_us_itin(const uint8_t *v, size_t n)
 }
 
 /* IRS: prefixes of the campuses and of the internet. */
-bool
-national_us_ein(const uint8_t *v, size_t n)
+static bool
+us_ein(const uint8_t *v, size_t n)
 {
 	static const uint8_t none[] = {
 	    0, 7, 8, 9, 17, 18, 19, 28, 29, 49, 69, 70, 78, 79, 89, 96, 97};
@@ -60,8 +60,8 @@ national_us_ein(const uint8_t *v, size_t n)
 }
 
 /* CMS: Luhn with 80840 before it, which adds 24. */
-bool
-national_us_npi(const uint8_t *v, size_t n)
+static bool
+us_npi(const uint8_t *v, size_t n)
 {
 	uint8_t whole[15] = "80840";
 
@@ -72,8 +72,8 @@ national_us_npi(const uint8_t *v, size_t n)
 }
 
 /* DEA: (1st+3rd+5th) + 2 (2nd+4th+6th) ends in the 7th. */
-bool
-national_us_dea(const uint8_t *v, size_t n)
+static bool
+us_dea(const uint8_t *v, size_t n)
 {
 	return n == 9 && one_of(v[0], "ABCDEFGHJKLMPRSTUX") &&
 	       (capital(v[1]) || v[1] == '9') && digits_exactly(v + 2, 7, 7) &&
@@ -81,8 +81,8 @@ national_us_dea(const uint8_t *v, size_t n)
 }
 
 /* CMS: eleven places, each a digit, a letter or either; six letters unused. */
-bool
-national_us_mbi(const uint8_t *v, size_t n)
+static bool
+us_mbi(const uint8_t *v, size_t n)
 {
 	static const char shape[] = "1aenaenaann";
 
@@ -102,15 +102,15 @@ national_us_mbi(const uint8_t *v, size_t n)
 
 /* ---- Americas ---- */
 
-bool
-national_ca_sin(const uint8_t *v, size_t n)
+static bool
+ca_sin(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 9) && digits_luhn(v, n);
 }
 
 /* RENAPO: date, sex, and a check digit over 37 characters. */
-bool
-national_mx_curp(const uint8_t *v, size_t n)
+static bool
+mx_curp(const uint8_t *v, size_t n)
 {
 	unsigned sum = 0;
 
@@ -132,8 +132,8 @@ national_mx_curp(const uint8_t *v, size_t n)
 }
 
 /* SAT: three or four letters, a date, and a homonym that may be missing. */
-bool
-national_mx_rfc(const uint8_t *v, size_t n)
+static bool
+mx_rfc(const uint8_t *v, size_t n)
 {
 	size_t k = n == 12 ? 3 : 4;
 
@@ -148,8 +148,8 @@ national_mx_rfc(const uint8_t *v, size_t n)
 }
 
 /* Banco de Mexico: weights 3, 7, 1, each product modulo 10. */
-bool
-national_mx_clabe(const uint8_t *v, size_t n)
+static bool
+mx_clabe(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 18) &&
 	       digits_rest(digits_weighted(v, "37137137137137137"), 10) ==
@@ -169,8 +169,8 @@ cnpj_digit(const uint8_t *v, size_t n)
 }
 
 /* Receita Federal IN RFB 2229/2024: letters, too, but for the check digits. */
-bool
-national_br_cnpj(const uint8_t *v, size_t n)
+static bool
+br_cnpj(const uint8_t *v, size_t n)
 {
 	bool same = true;
 
@@ -186,8 +186,8 @@ national_br_cnpj(const uint8_t *v, size_t n)
 }
 
 /* Senatran: two digits; the second is less by two where the first ran over. */
-bool
-national_br_cnh(const uint8_t *v, size_t n)
+static bool
+br_cnh(const uint8_t *v, size_t n)
 {
 	unsigned first, second, less = 0;
 
@@ -204,8 +204,8 @@ national_br_cnh(const uint8_t *v, size_t n)
 }
 
 /* PIS, PASEP and NIS of Caixa. */
-bool
-national_br_pis(const uint8_t *v, size_t n)
+static bool
+br_pis(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 11) &&
 	       digits_rest(digits_weighted(v, "3298765432"), 11) % 10 ==
@@ -213,8 +213,8 @@ national_br_pis(const uint8_t *v, size_t n)
 }
 
 /* AFIP: CUIT and CUIL. */
-bool
-national_ar_cuit(const uint8_t *v, size_t n)
+static bool
+ar_cuit(const uint8_t *v, size_t n)
 {
 	uint32_t p;
 	unsigned r;
@@ -229,8 +229,8 @@ national_ar_cuit(const uint8_t *v, size_t n)
 }
 
 /* BCRA: a block of 8 and one of 14 digits. */
-bool
-national_ar_cbu(const uint8_t *v, size_t n)
+static bool
+ar_cbu(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 22) &&
 	       digits_rest(digits_weighted(v, "7139713"), 10) == d(v, 7) &&
@@ -239,8 +239,8 @@ national_ar_cbu(const uint8_t *v, size_t n)
 }
 
 /* SII and Registro Civil: weights 2 to 7 from the right, K is 10. */
-bool
-national_cl_rut(const uint8_t *v, size_t n)
+static bool
+cl_rut(const uint8_t *v, size_t n)
 {
 	unsigned sum = 0, r;
 
@@ -253,8 +253,8 @@ national_cl_rut(const uint8_t *v, size_t n)
 }
 
 /* DIAN: primes from the right. */
-bool
-national_co_nit(const uint8_t *v, size_t n)
+static bool
+co_nit(const uint8_t *v, size_t n)
 {
 	static const uint8_t primes[] = {
 	    3, 7, 13, 17, 19, 23, 29, 37, 41, 43, 47, 53, 59, 67, 71};
@@ -269,8 +269,8 @@ national_co_nit(const uint8_t *v, size_t n)
 }
 
 /* Registro Civil: province, kind, Luhn. */
-bool
-national_ec_ci(const uint8_t *v, size_t n)
+static bool
+ec_ci(const uint8_t *v, size_t n)
 {
 	uint32_t p;
 
@@ -282,8 +282,8 @@ national_ec_ci(const uint8_t *v, size_t n)
 }
 
 /* SUNAT. */
-bool
-national_pe_ruc(const uint8_t *v, size_t n)
+static bool
+pe_ruc(const uint8_t *v, size_t n)
 {
 	uint32_t p;
 
@@ -295,8 +295,8 @@ national_pe_ruc(const uint8_t *v, size_t n)
 }
 
 /* DGI: place 1 to 22, six digits, 001, check digit. */
-bool
-national_uy_rut(const uint8_t *v, size_t n)
+static bool
+uy_rut(const uint8_t *v, size_t n)
 {
 	uint32_t p;
 	unsigned r;
@@ -310,8 +310,8 @@ national_uy_rut(const uint8_t *v, size_t n)
 }
 
 /* SENIAT: the kind of person is a first summand. */
-bool
-national_ve_rif(const uint8_t *v, size_t n)
+static bool
+ve_rif(const uint8_t *v, size_t n)
 {
 	static const char kinds[] = "VEJPG";
 	const char *kind;
@@ -326,4 +326,14 @@ national_ve_rif(const uint8_t *v, size_t n)
 		digits_weighted(v + 1, "32765432")) %
 	    11;
 	return (r < 2 ? 0 : 11 - r) == d(v, 9);
+}
+
+#define ROW(name, accept) {#name, name, accept, false},
+static const struct validator ROWS[] = {NATIONAL_AMERICAS(ROW)};
+
+const struct validator *
+national_americas(size_t *n)
+{
+	*n = ARRAY_LEN(ROWS);
+	return ROWS;
 }

@@ -2,8 +2,8 @@
 /*
  * national_asia - numbers of East, South and South-East Asia.
  *
- * Owns: one small function for each number, named as in the table of
- * national.h, after its country and its own name.
+ * Owns: one small function for each number, named after its country and its
+ * own name.
  * Never: looks outside of the value that it is given, or allocates.
  */
 #include <string.h>
@@ -16,8 +16,8 @@
 /* ---- China, Taiwan, Japan, Korea ---- */
 
 /* GB 32100-2015: 31 characters, powers of 3, modulus 31. */
-bool
-national_cn_uscc(const uint8_t *v, size_t n)
+static bool
+cn_uscc(const uint8_t *v, size_t n)
 {
 	static const char alphabet[] = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 	unsigned sum = 0;
@@ -39,8 +39,8 @@ national_cn_uscc(const uint8_t *v, size_t n)
 }
 
 /* Immigration Department: one or two letters; the check may stand in (). */
-bool
-national_hk_id(const uint8_t *v, size_t n)
+static bool
+hk_id(const uint8_t *v, size_t n)
 {
 	uint8_t flat[10];
 	size_t k = 0;
@@ -70,8 +70,8 @@ national_hk_id(const uint8_t *v, size_t n)
 }
 
 /* Ministry of the Interior: a letter counts as two digits. */
-bool
-national_tw_id(const uint8_t *v, size_t n)
+static bool
+tw_id(const uint8_t *v, size_t n)
 {
 	static const uint8_t codes[] = {10, 11, 12, 13, 14, 15, 16, 17, 34, 18,
 	    19, 20, 21, 22, 35, 23, 24, 25, 26, 27, 28, 29, 32, 30, 31, 33};
@@ -88,8 +88,8 @@ national_tw_id(const uint8_t *v, size_t n)
 }
 
 /* Ministry of Finance: modulus 5 since April 2023. */
-bool
-national_tw_ubn(const uint8_t *v, size_t n)
+static bool
+tw_ubn(const uint8_t *v, size_t n)
 {
 	unsigned sum;
 
@@ -100,8 +100,8 @@ national_tw_ubn(const uint8_t *v, size_t n)
 }
 
 /* Ordinance 85 of 2014. */
-bool
-national_jp_my_number(const uint8_t *v, size_t n)
+static bool
+jp_my_number(const uint8_t *v, size_t n)
 {
 	unsigned r;
 
@@ -112,16 +112,16 @@ national_jp_my_number(const uint8_t *v, size_t n)
 }
 
 /* National Tax Agency: the first digit checks the others, modulus 9. */
-bool
-national_jp_corporate(const uint8_t *v, size_t n)
+static bool
+jp_corporate(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 13) && v[0] != '0' &&
 	       9 - digits_weighted(v + 1, "212121212121") % 9 == d(v, 0);
 }
 
 /* Resident (1 to 4, 9, 0) and foreigner registration (5 to 8): a date. */
-bool
-national_kr_rrn_date(const uint8_t *v, size_t n)
+static bool
+kr_rrn_date(const uint8_t *v, size_t n)
 {
 	uint32_t year;
 
@@ -135,15 +135,15 @@ national_kr_rrn_date(const uint8_t *v, size_t n)
 }
 
 /* The check digit, which numbers since October 2020 do not have. */
-bool
-national_kr_rrn(const uint8_t *v, size_t n)
+static bool
+kr_rrn(const uint8_t *v, size_t n)
 {
-	return national_kr_rrn_date(v, n) &&
+	return kr_rrn_date(v, n) &&
 	       (11 - digits_weighted(v, "234567892345") % 11) % 10 == d(v, 12);
 }
 
-bool
-national_kr_brn(const uint8_t *v, size_t n)
+static bool
+kr_brn(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 10) && digits_number(v, 3) >= 101 &&
 	       digits_rest(digits_weighted(v, "137137135") + d(v, 8) * 5 / 10,
@@ -165,8 +165,8 @@ static const uint8_t VERHOEFF_P[8][10] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9},
     {7, 0, 4, 6, 9, 1, 3, 2, 5, 8}};
 
 /* UIDAI: Verhoeff; no leading 0 or 1, and no palindrome. */
-bool
-national_in_aadhaar(const uint8_t *v, size_t n)
+static bool
+in_aadhaar(const uint8_t *v, size_t n)
 {
 	unsigned c = 0;
 	bool mirror = true;
@@ -181,8 +181,8 @@ national_in_aadhaar(const uint8_t *v, size_t n)
 }
 
 /* Income Tax Department: the fourth letter is the kind of holder. */
-bool
-national_in_pan(const uint8_t *v, size_t n)
+static bool
+in_pan(const uint8_t *v, size_t n)
 {
 	if (n != 10 || !one_of(v[3], "ABCFGHJLPT") || !digits_all(v + 5, 4) ||
 	    memcmp(v + 5, "0000", 4) == 0)
@@ -194,8 +194,8 @@ national_in_pan(const uint8_t *v, size_t n)
 }
 
 /* The shape of a GSTIN: state, PAN, entity, Z. */
-bool
-national_in_gstin_shape(const uint8_t *v, size_t n)
+static bool
+in_gstin_shape(const uint8_t *v, size_t n)
 {
 	uint32_t state;
 
@@ -209,12 +209,12 @@ national_in_gstin_shape(const uint8_t *v, size_t n)
 }
 
 /* GSTN: a check character as Luhn's, of 36. */
-bool
-national_in_gstin(const uint8_t *v, size_t n)
+static bool
+in_gstin(const uint8_t *v, size_t n)
 {
 	unsigned sum = 0;
 
-	if (!national_in_gstin_shape(v, n))
+	if (!in_gstin_shape(v, n))
 		return false;
 	for (size_t i = 0; i < 15; i++) {
 		unsigned x =
@@ -227,16 +227,16 @@ national_in_gstin(const uint8_t *v, size_t n)
 }
 
 /* Election Commission: three letters, seven digits with Luhn. */
-bool
-national_in_epic(const uint8_t *v, size_t n)
+static bool
+in_epic(const uint8_t *v, size_t n)
 {
 	return n == 10 && capital(v[0]) && capital(v[1]) && capital(v[2]) &&
 	       digits_all(v + 3, 7) && digits_luhn(v + 3, 7);
 }
 
 /* ICA: NRIC (S, T) and FIN (F, G, M), modulus 11. */
-bool
-national_sg_nric(const uint8_t *v, size_t n)
+static bool
+sg_nric(const uint8_t *v, size_t n)
 {
 	unsigned sum;
 	const char *check;
@@ -255,8 +255,8 @@ national_sg_nric(const uint8_t *v, size_t n)
 }
 
 /* JPN: date and place of birth. */
-bool
-national_my_nric(const uint8_t *v, size_t n)
+static bool
+my_nric(const uint8_t *v, size_t n)
 {
 	uint32_t place;
 
@@ -271,16 +271,16 @@ national_my_nric(const uint8_t *v, size_t n)
 }
 
 /* DOPA. */
-bool
-national_th_pin(const uint8_t *v, size_t n)
+static bool
+th_pin(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 13) && v[0] >= '1' && v[0] <= '8' &&
 	       (11 - digits_weighted(v, "dcba98765432") % 11) % 10 == d(v, 12);
 }
 
 /* Region, date (day + 40 for women), serial. */
-bool
-national_id_nik(const uint8_t *v, size_t n)
+static bool
+id_nik(const uint8_t *v, size_t n)
 {
 	uint32_t day;
 
@@ -291,4 +291,14 @@ national_id_nik(const uint8_t *v, size_t n)
 	return digits_short_date(digits_number(v + 10, 2),
 		   digits_number(v + 8, 2), day > 40 ? day - 40 : day) &&
 	       digits_number(v + 12, 4) != 0;
+}
+
+#define ROW(name, accept) {#name, name, accept, false},
+static const struct validator ROWS[] = {NATIONAL_ASIA(ROW)};
+
+const struct validator *
+national_asia(size_t *n)
+{
+	*n = ARRAY_LEN(ROWS);
+	return ROWS;
 }

@@ -3,8 +3,8 @@
  * national_europe_east - numbers of the North, the Baltic, the middle, east and
  * south of Europe.
  *
- * Owns: one small function for each number, named as in the table of
- * national.h, after its country and its own name.
+ * Owns: one small function for each number, named after its country and its
+ * own name.
  * Never: looks outside of the value that it is given, or allocates.
  */
 #include <string.h>
@@ -17,8 +17,8 @@
 /* ---- North ---- */
 
 /* Skatteverket: Luhn over the last ten; a coordination number adds 60. */
-bool
-national_se_personnummer(const uint8_t *v, size_t n)
+static bool
+se_personnummer(const uint8_t *v, size_t n)
 {
 	if (n == 12 && digits_all(v, 2) &&
 	    (digits_number(v, 2) == 19 || digits_number(v, 2) == 20 ||
@@ -33,8 +33,8 @@ national_se_personnummer(const uint8_t *v, size_t n)
 }
 
 /* Bolagsverket: the middle pair is 20 at least. */
-bool
-national_se_orgnr(const uint8_t *v, size_t n)
+static bool
+se_orgnr(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 10) && digits_luhn(v, n);
 }
@@ -53,8 +53,8 @@ no_year(uint32_t year, uint32_t individual)
 }
 
 /* Skatteetaten: date (D number: day + 40, H: month + 40), two digits. */
-bool
-national_no_fnr(const uint8_t *v, size_t n)
+static bool
+no_fnr(const uint8_t *v, size_t n)
 {
 	uint32_t day, month, year;
 
@@ -70,16 +70,16 @@ national_no_fnr(const uint8_t *v, size_t n)
 	       digits_rest(digits_weighted(v, "5432765432"), 11) == d(v, 10);
 }
 
-bool
-national_no_orgnr(const uint8_t *v, size_t n)
+static bool
+no_orgnr(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 9) &&
 	       digits_rest(digits_weighted(v, "32765432"), 11) == d(v, 8);
 }
 
 /* CPR: a date, not far in the future; no check digit since 2007. */
-bool
-national_dk_cpr(const uint8_t *v, size_t n)
+static bool
+dk_cpr(const uint8_t *v, size_t n)
 {
 	uint32_t year;
 
@@ -96,16 +96,16 @@ national_dk_cpr(const uint8_t *v, size_t n)
 	       digits_date(year, digits_number(v + 2, 2), digits_number(v, 2));
 }
 
-bool
-national_dk_cvr(const uint8_t *v, size_t n)
+static bool
+dk_cvr(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 8) && v[0] != '0' &&
 	       digits_weighted(v, "27654321") % 11 == 0;
 }
 
 /* DVV: date, sign of the century (more of them since 2023), modulus 31. */
-bool
-national_fi_hetu(const uint8_t *v, size_t n)
+static bool
+fi_hetu(const uint8_t *v, size_t n)
 {
 	static const char check[] = "0123456789ABCDEFHJKLMNPRSTUVWXY";
 	uint32_t year, serial;
@@ -130,8 +130,8 @@ national_fi_hetu(const uint8_t *v, size_t n)
 }
 
 /* Registers Iceland: the ninth checks, the last is the century. */
-bool
-national_is_kennitala(const uint8_t *v, size_t n)
+static bool
+is_kennitala(const uint8_t *v, size_t n)
 {
 	uint32_t day, year;
 
@@ -148,8 +148,8 @@ national_is_kennitala(const uint8_t *v, size_t n)
 /* ---- Baltic ---- */
 
 /* Estonia and Lithuania: two rows of weights, the second if ten is left. */
-bool
-national_baltic(const uint8_t *v, size_t n)
+static bool
+baltic(const uint8_t *v, size_t n)
 {
 	unsigned r;
 	uint32_t year;
@@ -167,8 +167,8 @@ national_baltic(const uint8_t *v, size_t n)
 }
 
 /* PMLP: date and century, or 32 and no date since 2017. */
-bool
-national_lv_pk(const uint8_t *v, size_t n)
+static bool
+lv_pk(const uint8_t *v, size_t n)
 {
 	if (!digits_exactly(v, n, 11) || v[0] > '3')
 		return false;
@@ -183,8 +183,8 @@ national_lv_pk(const uint8_t *v, size_t n)
 /* ---- Middle, East and South of Europe ---- */
 
 /* Ministerstwo Cyfryzacji: the century is added to the month. */
-bool
-national_pl_pesel(const uint8_t *v, size_t n)
+static bool
+pl_pesel(const uint8_t *v, size_t n)
 {
 	static const uint16_t centuries[] = {1900, 2000, 2100, 2200, 1800};
 	uint32_t month;
@@ -197,18 +197,18 @@ national_pl_pesel(const uint8_t *v, size_t n)
 	       digits_rest(digits_weighted(v, "1379137913"), 10) == d(v, 10);
 }
 
-bool
-national_pl_nip(const uint8_t *v, size_t n)
+static bool
+pl_nip(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 10) &&
 	       digits_weighted(v, "657234567") % 11 == d(v, 9);
 }
 
-bool
-national_pl_regon(const uint8_t *v, size_t n)
+static bool
+pl_regon(const uint8_t *v, size_t n)
 {
 	if (n == 14)
-		return digits_exactly(v, n, 14) && national_pl_regon(v, 9) &&
+		return digits_exactly(v, n, 14) && pl_regon(v, 9) &&
 		       digits_weighted(v, "2485097361248") % 11 % 10 ==
 			   d(v, 13);
 	return digits_exactly(v, n, 9) &&
@@ -216,8 +216,8 @@ national_pl_regon(const uint8_t *v, size_t n)
 }
 
 /* Zakon 133/2000: the month of women is 50 more, of a full day 20 more. */
-bool
-national_cz_rc(const uint8_t *v, size_t n)
+static bool
+cz_rc(const uint8_t *v, size_t n)
 {
 	uint32_t year, month;
 
@@ -238,8 +238,8 @@ national_cz_rc(const uint8_t *v, size_t n)
 	       (year < 1985 && digits_number(v, 9) % 11 == 10 && v[9] == '0');
 }
 
-bool
-national_ro_cnp(const uint8_t *v, size_t n)
+static bool
+ro_cnp(const uint8_t *v, size_t n)
 {
 	static const uint16_t centuries[] = {
 	    0, 1900, 1900, 1800, 1800, 2000, 2000, 1900, 1900, 1900};
@@ -253,8 +253,8 @@ national_ro_cnp(const uint8_t *v, size_t n)
 	return (r == 10 ? 1 : r) == d(v, 12);
 }
 
-bool
-national_bg_egn(const uint8_t *v, size_t n)
+static bool
+bg_egn(const uint8_t *v, size_t n)
 {
 	uint32_t year, month;
 
@@ -273,8 +273,8 @@ national_bg_egn(const uint8_t *v, size_t n)
 	       digits_weighted(v, "2485a9736") % 11 % 10 == d(v, 9);
 }
 
-bool
-national_gr_amka(const uint8_t *v, size_t n)
+static bool
+gr_amka(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 11) &&
 	       digits_short_date(digits_number(v + 4, 2),
@@ -283,8 +283,8 @@ national_gr_amka(const uint8_t *v, size_t n)
 }
 
 /* AADE: powers of two. */
-bool
-national_gr_afm(const uint8_t *v, size_t n)
+static bool
+gr_afm(const uint8_t *v, size_t n)
 {
 	unsigned sum = 0;
 
@@ -295,15 +295,15 @@ national_gr_afm(const uint8_t *v, size_t n)
 	return sum % 11 % 10 == d(v, 8);
 }
 
-bool
-national_hr_oib(const uint8_t *v, size_t n)
+static bool
+hr_oib(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 11) && digits_mod11_10(v, n);
 }
 
 /* JMBG and EMSO: day, month, three digits of the year, region. */
-bool
-national_si_emso(const uint8_t *v, size_t n)
+static bool
+si_emso(const uint8_t *v, size_t n)
 {
 	uint32_t year;
 
@@ -315,4 +315,14 @@ national_si_emso(const uint8_t *v, size_t n)
 		   year, digits_number(v + 2, 2), digits_number(v, 2)) &&
 	       digits_rest(digits_weighted(v, "765432765432"), 11) % 10 ==
 		   d(v, 12);
+}
+
+#define ROW(name, accept) {#name, name, accept, false},
+static const struct validator ROWS[] = {NATIONAL_EUROPE_EAST(ROW)};
+
+const struct validator *
+national_europe_east(size_t *n)
+{
+	*n = ARRAY_LEN(ROWS);
+	return ROWS;
 }

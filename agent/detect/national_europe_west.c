@@ -3,8 +3,8 @@
  * national_europe_west - numbers of the British Isles, the Alps, the Benelux
  * and the countries of Romance languages.
  *
- * Owns: one small function for each number, named as in the table of
- * national.h, after its country and its own name.
+ * Owns: one small function for each number, named after its country and its
+ * own name.
  * Never: looks outside of the value that it is given, or allocates.
  */
 #include <string.h>
@@ -17,16 +17,16 @@
 /* ---- British Isles ---- */
 
 /* NHS Data Dictionary: modulus 11; a remainder of ten is not given out. */
-bool
-national_gb_nhs(const uint8_t *v, size_t n)
+static bool
+gb_nhs(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 10) &&
 	       digits_rest(digits_weighted(v, "a98765432"), 11) == d(v, 9);
 }
 
 /* HMRC: the first digit checks the other nine. */
-bool
-national_gb_utr(const uint8_t *v, size_t n)
+static bool
+gb_utr(const uint8_t *v, size_t n)
 {
 	static const char check[] = "21987654321";
 
@@ -35,8 +35,8 @@ national_gb_utr(const uint8_t *v, size_t n)
 }
 
 /* HMRC NIM39110: letters that are not used, and pairs that are not. */
-bool
-national_gb_nino(const uint8_t *v, size_t n)
+static bool
+gb_nino(const uint8_t *v, size_t n)
 {
 	static const char *const none[] = {
 	    "BG", "GB", "NK", "KN", "TN", "NT", "ZZ"};
@@ -55,8 +55,8 @@ national_gb_nino(const uint8_t *v, size_t n)
  * DVLA: surname (five, filled up with 9), decade, month (50 more for women),
  * day, year, initials, two characters.
  */
-bool
-national_gb_driver(const uint8_t *v, size_t n)
+static bool
+gb_driver(const uint8_t *v, size_t n)
 {
 	uint32_t month;
 	bool filled = false;
@@ -76,8 +76,8 @@ national_gb_driver(const uint8_t *v, size_t n)
 }
 
 /* Revenue: PPSN with one or two letters, modulus 23. */
-bool
-national_ie_pps(const uint8_t *v, size_t n)
+static bool
+ie_pps(const uint8_t *v, size_t n)
 {
 	unsigned sum;
 
@@ -94,8 +94,8 @@ national_ie_pps(const uint8_t *v, size_t n)
 /* ---- Germany, Austria, Switzerland ---- */
 
 /* BZSt: among the first ten one digit comes twice or three times. */
-bool
-national_de_idnr(const uint8_t *v, size_t n)
+static bool
+de_idnr(const uint8_t *v, size_t n)
 {
 	unsigned count[10] = {0};
 	unsigned repeated = 0;
@@ -112,8 +112,8 @@ national_de_idnr(const uint8_t *v, size_t n)
 	return repeated == 1 && digits_mod11_10(v, n);
 }
 
-bool
-national_de_vat(const uint8_t *v, size_t n)
+static bool
+de_vat(const uint8_t *v, size_t n)
 {
 	if (n == 11 && v[0] == 'D' && v[1] == 'E') {
 		v += 2;
@@ -123,8 +123,8 @@ national_de_vat(const uint8_t *v, size_t n)
 }
 
 /* BMI: identity card or passport, nine places and their check digit. */
-bool
-national_de_document(const uint8_t *v, size_t n)
+static bool
+de_document(const uint8_t *v, size_t n)
 {
 	if (n != 10 || !one_of(v[0], "CFGHJKLMNPRTVWXYZ") || !digit(v[9]))
 		return false;
@@ -135,8 +135,8 @@ national_de_document(const uint8_t *v, size_t n)
 }
 
 /* VKVV section 4: insurance number of the pension scheme. */
-bool
-national_de_rvnr(const uint8_t *v, size_t n)
+static bool
+de_rvnr(const uint8_t *v, size_t n)
 {
 	uint8_t flat[11];
 
@@ -156,8 +156,8 @@ national_de_rvnr(const uint8_t *v, size_t n)
 }
 
 /* GKV: the lasting part of the number on the health card. */
-bool
-national_de_kvnr(const uint8_t *v, size_t n)
+static bool
+de_kvnr(const uint8_t *v, size_t n)
 {
 	uint8_t flat[10];
 
@@ -170,16 +170,16 @@ national_de_kvnr(const uint8_t *v, size_t n)
 }
 
 /* Dachverband: the fourth digit checks the others. */
-bool
-national_at_vnr(const uint8_t *v, size_t n)
+static bool
+at_vnr(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 10) && v[0] != '0' &&
 	       digits_weighted(v, "3790584216") % 11 == d(v, 3);
 }
 
 /* ZAS: 756 and an EAN-13. */
-bool
-national_ch_ahv(const uint8_t *v, size_t n)
+static bool
+ch_ahv(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 13) && memcmp(v, "756", 3) == 0 &&
 	       digits_ean(v, n);
@@ -188,8 +188,8 @@ national_ch_ahv(const uint8_t *v, size_t n)
 /* ---- France, Italy, Iberia ---- */
 
 /* INSEE: 97 less the remainder; Corsica counts as 19 and 18. */
-bool
-national_fr_nir(const uint8_t *v, size_t n)
+static bool
+fr_nir(const uint8_t *v, size_t n)
 {
 	uint8_t flat[13];
 
@@ -204,15 +204,15 @@ national_fr_nir(const uint8_t *v, size_t n)
 	       97 - digits_mod97(flat, 13) == digits_number(v + 13, 2);
 }
 
-bool
-national_fr_siren(const uint8_t *v, size_t n)
+static bool
+fr_siren(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 9) && digits_luhn(v, n);
 }
 
 /* INSEE: Luhn; the post office's own need a sum that 5 divides. */
-bool
-national_fr_siret(const uint8_t *v, size_t n)
+static bool
+fr_siret(const uint8_t *v, size_t n)
 {
 	unsigned sum = 0;
 
@@ -239,8 +239,8 @@ omocodia(uint8_t c)
 }
 
 /* DM 23/12/1976: odd places by a table, modulus 26. */
-bool
-national_it_codice_fiscale(const uint8_t *v, size_t n)
+static bool
+it_codice_fiscale(const uint8_t *v, size_t n)
 {
 	static const uint8_t odd[] = {1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4,
 	    18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23};
@@ -270,8 +270,8 @@ national_it_codice_fiscale(const uint8_t *v, size_t n)
 }
 
 /* Agenzia delle Entrate: Luhn, and the office that gave it. */
-bool
-national_it_iva(const uint8_t *v, size_t n)
+static bool
+it_iva(const uint8_t *v, size_t n)
 {
 	uint32_t office;
 
@@ -284,8 +284,8 @@ national_it_iva(const uint8_t *v, size_t n)
 }
 
 /* Real Decreto 1553/2005: the letter is the number modulo 23. */
-bool
-national_es_nif(const uint8_t *v, size_t n)
+static bool
+es_nif(const uint8_t *v, size_t n)
 {
 	static const char letters[] = "TRWAGMYFPDXBNJZSQVHLCKE";
 	uint32_t x;
@@ -303,8 +303,8 @@ national_es_nif(const uint8_t *v, size_t n)
 }
 
 /* Orden EHA/451/2008: Luhn, as a digit or a letter. */
-bool
-national_es_cif(const uint8_t *v, size_t n)
+static bool
+es_cif(const uint8_t *v, size_t n)
 {
 	uint8_t whole[8];
 	unsigned check = 0;
@@ -321,8 +321,8 @@ national_es_cif(const uint8_t *v, size_t n)
 	return v[8] == '0' + check || v[8] == (uint8_t) "JABCDEFGHI"[check];
 }
 
-bool
-national_pt_nif(const uint8_t *v, size_t n)
+static bool
+pt_nif(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 9) && v[0] != '0' &&
 	       digits_rest(digits_weighted(v, "98765432"), 11) % 10 == d(v, 8);
@@ -331,16 +331,16 @@ national_pt_nif(const uint8_t *v, size_t n)
 /* ---- Netherlands, Belgium ---- */
 
 /* Rijksdienst voor Identiteitsgegevens: the eleven test. */
-bool
-national_nl_bsn(const uint8_t *v, size_t n)
+static bool
+nl_bsn(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 9) &&
 	       digits_weighted(v, "98765432") % 11 == d(v, 8);
 }
 
 /* Rijksregister: 97 less the remainder, with a 2 before it since 2000. */
-bool
-national_be_nn(const uint8_t *v, size_t n)
+static bool
+be_nn(const uint8_t *v, size_t n)
 {
 	uint64_t x;
 	uint32_t check;
@@ -350,4 +350,14 @@ national_be_nn(const uint8_t *v, size_t n)
 	x = digits_number(v, 9);
 	check = digits_number(v + 9, 2);
 	return 97 - x % 97 == check || 97 - (x + 2000000000) % 97 == check;
+}
+
+#define ROW(name, accept) {#name, name, accept, false},
+static const struct validator ROWS[] = {NATIONAL_EUROPE_WEST(ROW)};
+
+const struct validator *
+national_europe_west(size_t *n)
+{
+	*n = ARRAY_LEN(ROWS);
+	return ROWS;
 }

@@ -3,8 +3,8 @@
  * national_global - numbers of devices, papers and money that are the same
  * everywhere.
  *
- * Owns: one small function for each number, named as in the table of
- * national.h, after its country and its own name.
+ * Owns: one small function for each number, named after its country and its
+ * own name.
  * Never: looks outside of the value that it is given, or allocates.
  */
 #include <string.h>
@@ -16,15 +16,15 @@
 
 /* ---- Devices, papers, money ---- */
 
-bool
-national_imei(const uint8_t *v, size_t n)
+static bool
+imei(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 15) && digits_luhn(v, n);
 }
 
 /* ISO 6166: letters as two digits, then Luhn. */
-bool
-national_isin(const uint8_t *v, size_t n)
+static bool
+isin(const uint8_t *v, size_t n)
 {
 	uint8_t flat[24];
 	size_t k = 0;
@@ -45,8 +45,8 @@ national_isin(const uint8_t *v, size_t n)
 }
 
 /* ISO 17442 with ISO/IEC 7064 MOD 97-10. */
-bool
-national_lei(const uint8_t *v, size_t n)
+static bool
+lei(const uint8_t *v, size_t n)
 {
 	if (n != 20 || !digits_all(v + 18, 2))
 		return false;
@@ -57,8 +57,8 @@ national_lei(const uint8_t *v, size_t n)
 }
 
 /* ISO 3779 and 49 CFR 565: modulus 11 in the ninth place. */
-bool
-national_vin(const uint8_t *v, size_t n)
+static bool
+vin(const uint8_t *v, size_t n)
 {
 	static const uint8_t weights[] = {
 	    8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2};
@@ -80,12 +80,22 @@ national_vin(const uint8_t *v, size_t n)
 }
 
 /* ICAO 9303 part 4: the second line of a passport's zone, 44 places. */
-bool
-national_mrz(const uint8_t *v, size_t n)
+static bool
+mrz(const uint8_t *v, size_t n)
 {
 	return n == 44 && digit(v[9]) && digit(v[19]) && digit(v[27]) &&
 	       digits_all(v + 13, 6) && digits_all(v + 21, 6) &&
 	       digits_icao(v, 9) == d(v, 9) &&
 	       digits_icao(v + 13, 6) == d(v, 19) &&
 	       digits_icao(v + 21, 6) == d(v, 27);
+}
+
+#define ROW(name, accept) {#name, name, accept, false},
+static const struct validator ROWS[] = {NATIONAL_GLOBAL(ROW)};
+
+const struct validator *
+national_global(size_t *n)
+{
+	*n = ARRAY_LEN(ROWS);
+	return ROWS;
 }

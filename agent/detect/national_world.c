@@ -3,8 +3,8 @@
  * national_world - numbers of Russia, Ukraine, Turkey, the Middle East,
  * South Africa, Australia and New Zealand.
  *
- * Owns: one small function for each number, named as in the table of
- * national.h, after its country and its own name.
+ * Owns: one small function for each number, named after its country and its
+ * own name.
  * Never: looks outside of the value that it is given, or allocates.
  */
 #include <string.h>
@@ -16,8 +16,8 @@
 
 /* ---- Russia, Ukraine, Turkey, Israel, South Africa ---- */
 
-bool
-national_ru_inn(const uint8_t *v, size_t n)
+static bool
+ru_inn(const uint8_t *v, size_t n)
 {
 	if (n == 10)
 		return digits_exactly(v, n, 10) &&
@@ -28,16 +28,16 @@ national_ru_inn(const uint8_t *v, size_t n)
 }
 
 /* PFR: modulus 101; numbers up to 001-001-998 had no check digits. */
-bool
-national_ru_snils(const uint8_t *v, size_t n)
+static bool
+ru_snils(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 11) && digits_number(v, 9) > 1001998 &&
 	       digits_weighted(v, "987654321") % 101 % 100 ==
 		   digits_number(v + 9, 2);
 }
 
-bool
-national_ua_rntrc(const uint8_t *v, size_t n)
+static bool
+ua_rntrc(const uint8_t *v, size_t n)
 {
 	unsigned sum;
 
@@ -49,8 +49,8 @@ national_ua_rntrc(const uint8_t *v, size_t n)
 	return sum % 11 % 10 == d(v, 9);
 }
 
-bool
-national_tr_tckn(const uint8_t *v, size_t n)
+static bool
+tr_tckn(const uint8_t *v, size_t n)
 {
 	unsigned odd, even;
 
@@ -63,30 +63,30 @@ national_tr_tckn(const uint8_t *v, size_t n)
 }
 
 /* A sum like Luhn's over nine digits; short numbers get zeros before them. */
-bool
-national_il_id(const uint8_t *v, size_t n)
+static bool
+il_id(const uint8_t *v, size_t n)
 {
 	return (n == 8 || n == 9) && digits_exactly(v, n, n) &&
 	       digits_luhn(v, n);
 }
 
-bool
-national_ae_id(const uint8_t *v, size_t n)
+static bool
+ae_id(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 15) && memcmp(v, "784", 3) == 0 &&
 	       digits_number(v + 3, 4) >= 1900 &&
 	       digits_number(v + 3, 4) <= 2099 && digits_luhn(v, n);
 }
 
-bool
-national_sa_id(const uint8_t *v, size_t n)
+static bool
+sa_id(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 10) && (v[0] == '1' || v[0] == '2') &&
 	       digits_luhn(v, n);
 }
 
-bool
-national_za_id(const uint8_t *v, size_t n)
+static bool
+za_id(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 13) && v[10] <= '2' &&
 	       digits_short_date(digits_number(v, 2), digits_number(v + 2, 2),
@@ -96,31 +96,31 @@ national_za_id(const uint8_t *v, size_t n)
 
 /* ---- Australia, New Zealand ---- */
 
-bool
-national_au_tfn(const uint8_t *v, size_t n)
+static bool
+au_tfn(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 9) &&
 	       digits_weighted(v, "14375869a") % 11 == 0;
 }
 
 /* ATO: less one in the first place, modulus 89. */
-bool
-national_au_abn(const uint8_t *v, size_t n)
+static bool
+au_abn(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 11) && v[0] != '0' &&
 	       (digits_weighted(v, "a13579bdfhj") + 79) % 89 == 0;
 }
 
-bool
-national_au_acn(const uint8_t *v, size_t n)
+static bool
+au_acn(const uint8_t *v, size_t n)
 {
 	return digits_exactly(v, n, 9) &&
 	       digits_rest(digits_weighted(v, "87654321"), 10) == d(v, 8);
 }
 
 /* Services Australia: eight digits, their check, the card's issue. */
-bool
-national_au_medicare(const uint8_t *v, size_t n)
+static bool
+au_medicare(const uint8_t *v, size_t n)
 {
 	return (n == 10 || n == 11) && digits_exactly(v, n, n) && v[0] >= '2' &&
 	       v[0] <= '6' && v[9] != '0' &&
@@ -128,8 +128,8 @@ national_au_medicare(const uint8_t *v, size_t n)
 }
 
 /* Inland Revenue: two rows of weights. */
-bool
-national_nz_ird(const uint8_t *v, size_t n)
+static bool
+nz_ird(const uint8_t *v, size_t n)
 {
 	uint8_t nine[9] = "0";
 	uint32_t all;
@@ -145,4 +145,14 @@ national_nz_ird(const uint8_t *v, size_t n)
 	if (r == 10)
 		r = digits_rest(digits_weighted(nine, "74325276"), 11);
 	return r < 10 && r == d(nine, 8);
+}
+
+#define ROW(name, accept) {#name, name, accept, false},
+static const struct validator ROWS[] = {NATIONAL_WORLD(ROW)};
+
+const struct validator *
+national_world(size_t *n)
+{
+	*n = ARRAY_LEN(ROWS);
+	return ROWS;
 }

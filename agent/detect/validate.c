@@ -624,24 +624,13 @@ static const struct validator VALIDATORS[] = {
     {"ssn_range", ssn_range, 0.89, false},
 };
 
-static const struct validator *
-row_named(const struct validator *rows, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(rows[i].name, name) == 0)
-			return &rows[i];
-	return NULL;
-}
-
 const struct validator *
 validator_find(const char *name)
 {
-	size_t n;
-	const struct validator *rows = national_validators(&n);
-	const struct validator *v =
-	    row_named(VALIDATORS, ARRAY_LEN(VALIDATORS), name);
-
-	return v != NULL ? v : row_named(rows, n, name);
+	for (size_t i = 0; i < ARRAY_LEN(VALIDATORS); i++)
+		if (strcmp(VALIDATORS[i].name, name) == 0)
+			return &VALIDATORS[i];
+	return national_find(name);
 }
 
 #define NAME(name, accept) #name,
