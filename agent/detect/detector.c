@@ -579,13 +579,15 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 {
 	static const char *const keys[] = {"list", "keywords", "pattern",
 	    "detector", "before", "after", "within_lines", "side", "min_count",
-	    "unique", NULL};
+	    "unique", "from", NULL};
 	static const char *const later[] = {
 	    "detector", "within_lines", "side", "unique", NULL};
-	const struct yaml *list, *keywords, *pattern;
+	static const char *const origins[] = {"match", "value", NULL};
+	const struct yaml *list, *keywords, *pattern, *origin;
 	const struct terms *terms = NULL;
 	OWN_MEM char *text = NULL;
 	struct diag inner = {""};
+	unsigned at = 0;
 	OWN(pattern_freep) struct pattern *unused = NULL;
 	int r;
 
@@ -599,6 +601,10 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 		0 ||
 	    (r = child_uint(y, "min_count", 1, 100, &e->min, why)) != 0)
 		return r;
+	origin = yaml_get(y, "from");
+	if (origin != NULL && (r = word(origin, origins, &at, why)) != 0)
+		return r;
+	e->of_value = at == 1;
 	list = yaml_get(y, "list");
 	keywords = yaml_get(y, "keywords");
 	pattern = yaml_get(y, "pattern");
@@ -691,23 +697,32 @@ evidence_validator(const struct yaml *y, const struct detector *d,
 	    y, why, "the detector has no validator \"%s\" under primary", name);
 }
 
+/* @scored: in an any_of, where evidence may count more than one point. */
 static int
 evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
-    uint64_t *bits, struct diag *why)
+    bool scored, uint64_t *bits, struct diag *why)
 {
 	static const char *const keys[] = {"near", "count", "validator",
-	    "header", "path", "magic", "label", NULL};
+	    "header", "path", "magic", "label", "points", NULL};
 	static const char *const later[] = {
 	    "header", "path", "magic", "label", NULL};
 	struct evidence *e;
-	const struct yaml *kind;
+	const struct yaml *kind, *points;
 	int r;
 
 	if ((r = yaml_keys(y, "evidence", keys, why)) != 0 ||
 	    (r = not_yet(y, later, why)) != 0)
 		return r;
 	kind = y->child;
-	if (kind == NULL || kind->next != NULL)
+	points = yaml_get(y, "points");
+	if (points != NULL && !scored)
+		return yaml_fail(
+		    points, why, "only evidence of an any_of has points");
+	if (points != NULL && points == kind)
+		kind = kind->next;
+	if (kind == NULL || (kind->next != NULL && kind->next != points) ||
+	    kind == points ||
+	    (points != NULL && points->next != NULL && points->next != kind))
 		return yaml_fail(
 		    y, why, "each evidence is one of near, count, validator");
 	if (d->nevidence == RULES_EVIDENCE_MAX)
@@ -715,7 +730,11 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 		    RULES_EVIDENCE_MAX);
 	*bits |= (uint64_t)1 << d->nevidence;
 	e = &d->evidence[d->nevidence++];
-	e->at = y;
+	e->at = kind;
+	e->points = 1;
+	if ((r = child_uint(
+		 y, "points", 1, RULES_POINTS_MAX, &e->points, why)) != 0)
+		return r;
 	if (str_eq(kind->key, "near"))
 		return evidence_near(kind, p, e, why);
 	if (str_eq(kind->key, "count"))
@@ -725,14 +744,14 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 
 static int
 evidence_all(const struct yaml *y, const struct pack *p, struct detector *d,
-    uint64_t *bits, struct diag *why)
+    bool scored, uint64_t *bits, struct diag *why)
 {
 	if (y == NULL)
 		return 0;
 	if (y->kind != YAML_LIST)
 		return yaml_fail(y, why, "%s must be a list", y->key);
 	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
-		int r = evidence_one(t, p, d, bits, why);
+		int r = evidence_one(t, p, d, scored, bits, why);
 
 		if (r != 0)
 			return r;
@@ -747,19 +766,29 @@ level_any(const struct yaml *y, const struct pack *p, struct detector *d,
 	static const char *const keys[] = {"min", "max", "of", NULL};
 	const struct yaml *of;
 	uint32_t min = 1;
-	uint32_t max = RULES_EVIDENCE_MAX;
+	uint32_t max = RULES_EVIDENCE_MAX * RULES_POINTS_MAX;
 	int r;
 
 	if (y == NULL)
 		return 0;
 	if ((r = yaml_keys(y, "any_of", keys, why)) != 0 ||
 	    (r = need(y, "of", "any_of", &of, why)) != 0 ||
-	    (r = child_uint(y, "min", 0, RULES_EVIDENCE_MAX, &min, why)) != 0 ||
-	    (r = child_uint(y, "max", 0, RULES_EVIDENCE_MAX, &max, why)) != 0)
+	    (r = child_uint(y, "min", 0, max, &min, why)) != 0 ||
+	    (r = child_uint(y, "max", 0, max, &max, why)) != 0)
 		return r;
 	l->any_min = min;
 	l->any_max = max;
-	return evidence_all(of, p, d, &l->any, why);
+	return evidence_all(of, p, d, true, &l->any, why);
+}
+
+unsigned
+detector_points(const struct detector *d, const struct level *l, uint64_t bits)
+{
+	unsigned points = 0;
+
+	for (uint64_t left = bits & l->any; left != 0; left &= left - 1)
+		points += d->evidence[__builtin_ctzll(left)].points;
+	return points;
 }
 
 static int
@@ -784,8 +813,10 @@ level_one(const struct yaml *y, const struct pack *p, struct detector *d,
 		    y, why, "levels go from high to low, each at most once");
 	l = &d->levels[d->nlevels++];
 	l->confidence = (enum confidence)(at + CONFIDENCE_LOW);
-	if ((r = evidence_all(yaml_get(y, "all"), p, d, &l->all, why)) != 0 ||
-	    (r = evidence_all(yaml_get(y, "none"), p, d, &l->none, why)) != 0)
+	if ((r = evidence_all(yaml_get(y, "all"), p, d, false, &l->all, why)) !=
+		0 ||
+	    (r = evidence_all(
+		 yaml_get(y, "none"), p, d, false, &l->none, why)) != 0)
 		return r;
 	return level_any(yaml_get(y, "any_of"), p, d, l, why);
 }

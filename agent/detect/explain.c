@@ -112,7 +112,7 @@ in_window(const struct explain_view *v)
 static void
 evidence_words(const struct evidence *e, char *out, size_t size)
 {
-	const struct yaml *kind = e->at != NULL ? e->at->child : NULL;
+	const struct yaml *kind = e->at;
 	OWN(buf_done) struct buf b = {0};
 
 	buf_init(&b, 64 * 1024);
@@ -143,16 +143,21 @@ tell_evidence(struct why *w, const struct explain_match *m,
 	const struct evidence *e = &m->rule->evidence[i];
 	bool holds = (m->bits >> i & 1) != 0;
 	char words[WHY_TEXT_MAX - 64];
+	struct explain_view from = *v;
 	struct why_fact *f;
 	struct span at;
 
+	if (e->of_value) {
+		from.from = m->value.from;
+		from.to = m->value.to;
+	}
 	evidence_words(e, words, sizeof words);
-	if (e->near == NULL || !in_window(v) || !nearest(v, e, &at)) {
+	if (e->near == NULL || !in_window(&from) || !nearest(&from, e, &at)) {
 		(void)why_fact(w, "evidence", holds, "#%zu %s", i + 1, words);
 		return;
 	}
 	f = why_fact(w, "evidence", holds, "#%zu %s; the nearest is %llu away",
-	    i + 1, words, (unsigned long long)distance(v, at));
+	    i + 1, words, (unsigned long long)distance(&from, at));
 	if (f == NULL)
 		return;
 	f->placed = true;
@@ -172,13 +177,35 @@ list_bits(struct buf *b, const char *word, uint64_t bits)
 	}
 }
 
+/* Where evidence counts differently: each piece with its points. */
+static void
+list_points(struct buf *b, const struct detector *d, const struct level *l,
+    uint64_t bits, unsigned sum)
+{
+	bool scored = false;
+	const char *word = "";
+
+	for (uint64_t left = l->any; left != 0; left &= left - 1)
+		scored =
+		    scored || d->evidence[__builtin_ctzll(left)].points != 1;
+	if (!scored)
+		return;
+	buf_printf(b, "; %u points of %u: ", sum, l->any_min);
+	for (uint64_t left = l->any & bits; left != 0; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		buf_printf(b, "%s#%u +%u", word, i + 1, d->evidence[i].points);
+		word = ", ";
+	}
+}
+
 /* Why a level holds, or what keeps it from holding. */
 static void
 tell_level(struct why *w, const struct explain_match *m, const struct level *l)
 {
 	uint64_t missing = l->all & ~m->bits;
 	uint64_t against = l->none & m->bits;
-	unsigned any = (unsigned)__builtin_popcountll(l->any & m->bits);
+	unsigned any = detector_points(m->rule, l, m->bits);
 	bool few = l->any != 0 && (any < l->any_min || any > l->any_max);
 	OWN(buf_done) struct buf b = {0};
 
@@ -198,6 +225,7 @@ tell_level(struct why *w, const struct explain_match *m, const struct level *l)
 		if (few)
 			list_bits(&b, " of ", l->any);
 	}
+	list_points(&b, m->rule, l, m->bits, any);
 	(void)why_fact(w, "level", missing == 0 && against == 0 && !few, "%s",
 	    buf_text(&b) != NULL ? buf_text(&b) : "");
 }

@@ -27,6 +27,7 @@ enum {
 	RULES_EVIDENCE_MAX = 64,
 	RULES_CHECKS_MAX = 16,
 	RULES_LEVELS_MAX = 3,
+	RULES_POINTS_MAX = 16, /* of one piece of evidence */
 	RULES_SAMPLES_MAX = 1000,
 	RULES_TERMS_MAX = 5000,
 	RULES_DETECTORS_MAX = 4096,
@@ -83,13 +84,15 @@ struct evidence {
 	uint32_t unique; /* distinct values of count */
 	uint32_t within; /* bytes on either side */
 	size_t check; /* index of the validator */
+	uint32_t points; /* what it counts in an any_of */
+	bool of_value; /* near is measured from the value, not the match */
 };
 
 /* Bits index the detector's evidence. */
 struct level {
 	enum confidence confidence;
 	uint64_t all, none, any;
-	unsigned any_min, any_max;
+	unsigned any_min, any_max; /* points */
 };
 
 /* A sample inside a pack. */
@@ -201,6 +204,10 @@ int terms_pattern(const struct yaml *items, const struct yaml *encodings,
 /* terms_encode - @text (UTF-8) in another encoding; -EILSEQ, -EINVAL. */
 int terms_encode(const char *text, size_t len, const char *encoding,
     struct buf *out) MUST_CHECK;
+
+/* detector_points - the points of the evidence of @bits that a level asks for. */
+unsigned detector_points(
+    const struct detector *d, const struct level *l, uint64_t bits);
 
 /* subset_check - refuses what the matching stages do not share. */
 int subset_check(const char *pattern, struct diag *why) MUST_CHECK;

@@ -369,18 +369,19 @@ near(struct scan *s, const struct evidence *e, size_t from, size_t to)
 
 /* Evidence that needs nothing but the text around a match. */
 static uint64_t
-evidence_here(struct scan *s, const struct detector *d, size_t from, size_t to,
-    uint64_t passed)
+evidence_here(struct scan *s, const struct detector *d,
+    const struct regex_match *m, uint64_t passed)
 {
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < d->nevidence; i++) {
 		const struct evidence *e = &d->evidence[i];
+		int g = e->of_value ? d->secret : 0;
 		bool there = false;
 
 		switch (e->kind) {
 		case EVIDENCE_NEAR:
-			there = near(s, e, from, to);
+			there = near(s, e, m->from[g], m->to[g]);
 			break;
 		case EVIDENCE_VALIDATOR:
 			there = (passed >> e->check & 1) != 0;
@@ -457,9 +458,9 @@ count_there(const struct lane *l, const struct held *h,
 }
 
 static bool
-level_holds(const struct level *l, uint64_t bits)
+level_holds(const struct detector *d, const struct level *l, uint64_t bits)
 {
-	unsigned any = (unsigned)__builtin_popcountll(bits & l->any);
+	unsigned any = detector_points(d, l, bits);
 
 	return (bits & l->all) == l->all && (bits & l->none) == 0 &&
 	       (l->any == 0 || (any >= l->any_min && any <= l->any_max));
@@ -471,7 +472,7 @@ confidence_of(const struct detector *d, const struct held *h)
 	for (size_t i = 0; i < d->nlevels; i++) {
 		enum confidence c = d->levels[i].confidence;
 
-		if (!level_holds(&d->levels[i], h->bits))
+		if (!level_holds(d, &d->levels[i], h->bits))
 			continue;
 		if (h->demote && c > CONFIDENCE_LOW)
 			c = (enum confidence)(c - 1);
@@ -757,7 +758,7 @@ take(struct scan *s, struct lane *l, const struct regex_match *m)
 	h.hash = tally_hash(s->hash_key, s->normal, n);
 	h.test = d->test_values != NULL &&
 		 known_sample(d->test_values, s->normal, n);
-	h.bits = evidence_here(s, d, m->from[0], m->to[0], h.passed);
+	h.bits = evidence_here(s, d, m, h.passed);
 	hold(s, l, h);
 	return true;
 }

@@ -160,6 +160,70 @@ test_more(void **state)
 	told_done(&t);
 }
 
+/* Points are added up; what stands in the match before the value counts. */
+static void
+test_points(void **state)
+{
+	static const char pack[] =
+	    "pack: {id: t, version: 1.0.0, format: 1}\n"
+	    "detectors:\n"
+	    "  - id: t.p\n"
+	    "    uuid: 00000000-0000-4000-8000-000000000001\n"
+	    "    title: T\n"
+	    "    class: t\n"
+	    "    prefilter: {keywords: [key]}\n"
+	    "    primary: {pattern: 'key(?: is)?=(?P<v>[0-9]{4})', secret: v}\n"
+	    "    levels:\n"
+	    "      - confidence: high\n"
+	    "        any_of:\n"
+	    "          min: 4\n"
+	    "          of:\n"
+	    "            - {near: {pattern: ' is=', before: 4, from: value}, "
+	    "points: 3}\n"
+	    "            - {points: 2, near: {keywords: [api], before: 9}}\n"
+	    "            - near: {pattern: '!', after: 1}\n"
+	    "      - {confidence: low, all: []}\n";
+	static const struct {
+		const char *text, *level;
+	} cases[] = {
+	    {"api key is=1234", "high: there is #1, #2; 5 points of 4: #1 +3, "
+				"#2 +2"},
+	    {"the key is=1234!", "high: there is #1, #3; 4 points of 4: #1 +3, "
+				 "#3 +1"},
+	    {"api key=1234!", "high: 3 of at least 4 of #1, #2, #3; 3 points "
+			      "of 4: #2 +2, #3 +1"},
+	};
+	struct ruleset *set = NULL;
+	struct scan *scan = NULL;
+	struct diag why = {""};
+
+	(void)state;
+	assert_int_equal(
+	    ruleset_parse("t.yaml", pack, strlen(pack), &set, NULL, &why), 0);
+	assert_int_equal(scan_new(set, &scan), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct content c = {
+		    (const uint8_t *)cases[i].text, strlen(cases[i].text)};
+		struct told t = {0};
+		bool said = false;
+
+		assert_int_equal(scan_explain(scan, on_why, &t), 0);
+		scan_begin(scan);
+		assert_int_equal(scan_feed(scan, c), 0);
+		assert_int_equal(scan_end(scan, NULL, NULL, NULL), 0);
+		assert_int_equal(t.n, 1);
+		for (size_t k = 0; k < t.last[0].nfacts; k++)
+			said |= strcmp(t.last[0].facts[k].text,
+				    cases[i].level) == 0;
+		assert_true(said);
+		assert_int_equal(t.last[0].confidence,
+		    i < 2 ? CONFIDENCE_HIGH : CONFIDENCE_LOW);
+		told_done(&t);
+	}
+	scan_free(scan);
+	ruleset_free(set);
+}
+
 static void
 on_cost(void *ctx, const struct scan_cost *c)
 {
@@ -204,6 +268,7 @@ main(void)
 	    cmocka_unit_test(test_out_of_reach),
 	    cmocka_unit_test(test_near_miss),
 	    cmocka_unit_test(test_more),
+	    cmocka_unit_test(test_points),
 	    cmocka_unit_test(test_cost),
 	};
 
