@@ -123,6 +123,9 @@ word(int err)
 	    {-ENOTSUP, "unknown compression method"},
 	    {-ESPIPE, "out of order in its container"},
 	    {-EOVERFLOW, "too large to be looked into where it lies"},
+	    {-ENOMSG, "pictures of text are not read"},
+	    {-EILSEQ, "text without a character map"},
+	    {-EMFILE, "more parts than are kept"},
 	    {OVER_OUTPUT, "over the budget of decoded bytes"},
 	    {OVER_RATIO, "over the budget of the compression ratio"},
 	    {OVER_CPU, "over the budget of CPU time"},
@@ -189,6 +192,11 @@ void
 stream_seek(struct stream *s, uint64_t offset)
 {
 	must(s->seek != NULL);
+	/* Within the block there is nothing to read again. */
+	if (offset <= s->total && s->total - offset <= s->len) {
+		s->pos = s->len - (size_t)(s->total - offset);
+		return;
+	}
 	s->seek(s->ctx, offset);
 	s->pos = s->len = 0;
 	s->total = offset;
@@ -310,10 +318,25 @@ check_budget(struct extract *x, const struct level *l)
 		return OVER_OUTPUT;
 	if (outgrown(x))
 		return OVER_MEMORY;
-	in += (l - 1)->out.total - l->below_start;
+	/* An object that is sought in was read as far as it ever was. */
+	in += l - 1 == x->levels ? x->object.high
+				 : (l - 1)->out.total - l->below_start;
 	if (l->given > RATIO_FROM && l->given / in > x->lim->ratio_max)
 		return OVER_RATIO;
 	return 0;
+}
+
+int
+stream_turn(struct stream *s)
+{
+	const struct level *l = s->ctx;
+	struct extract *x = l->x;
+
+	if (x->stop == 0 && cpu_us() - x->cpu_start > x->lim->cpu_us_max)
+		x->stop = OVER_CPU;
+	if (x->stop == 0 && outgrown(x))
+		x->stop = OVER_MEMORY;
+	return x->failed != 0 ? x->failed : x->stop;
 }
 
 /* The pull of every level's stream: the layer's bytes, counted. */
@@ -641,6 +664,7 @@ read_member(struct extract *x, struct level *l)
 	    [CONTAINER_LZIP] = &archive_stream_layer,
 	    [CONTAINER_COMPRESS] = &archive_stream_layer,
 	    [CONTAINER_RPM] = &archive_stream_layer,
+	    [CONTAINER_SQLITE] = &sqlite_layer,
 	};
 	struct stream *s = &l->out;
 	int r;

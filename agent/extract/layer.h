@@ -43,6 +43,11 @@ void stream_fill(struct stream *s, size_t want);
 uint64_t stream_used(const struct stream *s);
 /* stream_seek - goes on at @offset; the stream must be one that can. */
 void stream_seek(struct stream *s, uint64_t offset);
+/*
+ * stream_turn - asked by a layer that works for long without giving a byte.
+ * Returns 0, or the budget that is spent: the layer then gives up with it.
+ */
+int stream_turn(struct stream *s) MUST_CHECK;
 
 struct member {
 	char name[1024]; /* escaped; "" if the container has none */
@@ -54,7 +59,9 @@ struct member {
  * What a kind of container can do. next: 1 and a member, 0 at the end, or an
  * error. pull gives the member's bytes. Errors: -EBADMSG damaged, -ENODATA cut
  * short, -EACCES encrypted, -ENOTSUP a method that is not known, -ESPIPE a
- * place that was passed already, -ENOMEM.
+ * place that was passed already, -EOVERFLOW too large to be held, -ENOMSG only
+ * pictures, -EILSEQ codes that stand for no known character, -EMFILE more parts
+ * than are kept, -ENOMEM.
  */
 struct layer_ops {
 	/* @kind: which of its kinds, for a layer that has several. */
@@ -72,5 +79,8 @@ extern const struct layer_ops gunzip_layer;
 /* Files of many members, and compressed streams of one. */
 extern const struct layer_ops archive_layer;
 extern const struct layer_ops archive_stream_layer;
+/* Documents whose text lies in pieces that refer to each other. */
+extern const struct layer_ops pdf_layer;
+extern const struct layer_ops sqlite_layer;
 
 #endif

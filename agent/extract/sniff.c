@@ -42,6 +42,7 @@ static const char *const TYPES[CONTAINERS] = {
     [CONTAINER_RAR] = "application/x-rar",
     [CONTAINER_RAR5] = "application/x-rar",
     [CONTAINER_ISO9660] = "application/x-iso9660-image",
+    [CONTAINER_SQLITE] = "application/vnd.sqlite3",
 };
 
 const char *
@@ -161,6 +162,7 @@ static const struct magic_bytes MAGIC[] = {
     {CONTAINER_CAB, 0, 8, "MSCF\0\0\0\0", 36},
     {CONTAINER_RAR, 0, 7, "Rar!\x1a\x07\0", 20},
     {CONTAINER_RAR5, 0, 8, "Rar!\x1a\x07\1\0", 20},
+    {CONTAINER_SQLITE, 0, 16, "SQLite format 3", 512},
     {CONTAINER_ISO9660, 16 * 2048, 7, "\1CD001\1", 17 * 2048},
 };
 
