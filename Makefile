@@ -23,7 +23,14 @@ V ?= 0
 # 0: without Vectorscan, more slowly.
 HS ?= $(shell pkg-config --exists libhs 2>/dev/null && echo 1 || echo 0)
 HS_LIB := $(if $(filter 1,$(HS)),libhs)
-HS_LEFT_OUT := agent/detect/$(if $(HS_LIB),candidate_none,candidate).c
+# 0: without kernel programs. They take clang for BPF and libbpf.
+BPF_CC ?= clang
+BPF ?= $(shell pkg-config --exists libbpf 2>/dev/null && $(BPF_CC) -target bpf \
+	-x c -c /dev/null -o /dev/null 2>/dev/null && echo 1 || echo 0)
+BPF_LIB := $(if $(filter 1,$(BPF)),libbpf)
+# Of each pair of files, that for what is not there.
+LEFT_OUT := agent/detect/$(if $(HS_LIB),candidate_none,candidate).c \
+	agent/sense/$(if $(BPF_LIB),sockets_none,sockets).c
 
 ifeq ($(SAN),1)
 B ?= build-san
@@ -46,11 +53,11 @@ chaperone-agent_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
 
 chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/memo.c agent/names.c agent/fields.c agent/access.c agent/traffic.c
 chaperone-watch_ROOMS := agent/sense agent/who
-chaperone-watch_LIBS  := yaml-0.1 libpcap libseccomp libcap-ng libcrypto
+chaperone-watch_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libcrypto
 
 chaperone-capture_MAIN  := agent/captureproc.c agent/roles.c agent/config.c
 chaperone-capture_ROOMS := agent/sense
-chaperone-capture_LIBS  := yaml-0.1 libpcap libseccomp libcap-ng libcrypto
+chaperone-capture_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libcrypto
 
 chaperone-inspect_MAIN  := agent/inspectproc.c agent/roles.c agent/config.c
 chaperone-inspect_ROOMS := agent/extract agent/detect
@@ -89,7 +96,7 @@ ROOMS := agent/sense agent/who agent/extract agent/detect agent/record \
 	collector/prove collector/web
 
 # Libraries that a room's own tests need.
-agent/sense_LIBS   := libpcap
+agent/sense_LIBS   := libpcap $(BPF_LIB)
 agent/who_LIBS     := -lpam
 agent/extract_LIBS := -lmagic zlib libarchive
 agent/detect_LIBS  := libpcre2-8 $(HS_LIB)
@@ -143,7 +150,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2);)
 # ---- objects ------------------------------------------------------------
 
 LIB_SRC := $(wildcard lib/*.c)
-room_src = $(filter-out $(HS_LEFT_OUT),$(wildcard $(1)/*.c))
+room_src = $(filter-out $(LEFT_OUT),$(wildcard $(1)/*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 
 .PHONY: all
@@ -151,7 +158,7 @@ all: $(PROGRAMS:%=$(B)/bin/%) $(B)/lib/pam_chaperone.so
 
 # Rebuilds everything when the compiler or a flag changes.
 STAMP := $(B)/flags
-FLAGS := HS=$(HS) $(CC) $(BASE) $(VISIBILITY) $(WARN) $(HARD) $(CFLAGS) $(LDFLAGS)
+FLAGS := HS=$(HS) BPF=$(BPF) $(CC) $(BASE) $(VISIBILITY) $(WARN) $(HARD) $(CFLAGS) $(LDFLAGS)
 $(STAMP): FORCE
 	@mkdir -p $(B)
 	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
@@ -164,13 +171,24 @@ $(B)/%.o: %.c $(STAMP)
 	$(call say,CC,$<)$(CC) $(BASE) $(VISIBILITY) $(WARN) $(HARD) $(PKG_CFLAGS) \
 	    $(CFLAGS) -c -o $@ $<
 
+# Programs for the kernel, which a file of ours carries along.
+BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if \
+	$(filter 1,$(WERROR)),-Werror) $(addprefix -I,$(wildcard \
+	/usr/include/*-linux-gnu))
+$(B)/%.bpf.o: %.bpf.c $(STAMP)
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)$(BPF_CC) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
+$(B)/agent/sense/sockets.o: $(B)/agent/sense/bpf/sockets.bpf.o
+$(B)/agent/sense/sockets.o: BASE += \
+	-DSOCKETS_OBJECT='"$(B)/agent/sense/bpf/sockets.bpf.o"'
+
 $(B)/lib.a: $(call obj,$(LIB_SRC))
 	@rm -f $@
 	$(call say,AR,$@)ar rcs $@ $^
 
 # Every file compiles, also those of programs that are not linked yet.
 .PHONY: objects
-objects: $(call obj,$(filter-out packaging/% $(HS_LEFT_OUT),$(wildcard lib/*.c agent/*.c \
+objects: $(call obj,$(filter-out packaging/% $(LEFT_OUT),$(wildcard lib/*.c agent/*.c \
     agent/*/*.c collector/*.c collector/*/*.c cli/*.c)))
 
 define room_rule

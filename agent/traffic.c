@@ -29,6 +29,8 @@
 #define FLOWS_MAX 65536
 #define ASK_AGAIN_US 50000 /* a socket may be seen before its owner is */
 #define ANSWER_US 10000000 /* an inspector's last word comes within this */
+#define TOLD_MAX 8192 /* sockets whose owner the kernel told */
+#define TOLD_US 1000000 /* how far that may lie from the flow's first packet */
 #define LOCAL_US 10000000
 #define LOCAL_MAX 256
 
@@ -46,6 +48,14 @@ struct flow {
 	char host[256]; /* masked, of the last request */
 };
 
+/* What the kernel's programs told of one local end. */
+struct told {
+	struct actor who;
+	uint64_t boot_us; /* of its first packet */
+	bool ended;
+	uint64_t sent; /* then: bytes of payload, repeats too */
+};
+
 /* An address of this host, as tuples have them. */
 struct local {
 	uint8_t family;
@@ -56,6 +66,7 @@ struct traffics {
 	struct who *who;
 	struct names *names;
 	struct memo *flows; /* key of the number -> struct flow */
+	struct memo *told; /* key of a tuple -> struct told */
 	uint64_t *young; /* numbers that are asked for again, a ring */
 	size_t young_at, young_n;
 	uint64_t *ending; /* numbers of closed flows, a ring */
@@ -80,7 +91,8 @@ traffic_new(struct who *who, struct names *names, struct traffics **out)
 	t->young = calloc(FLOWS_MAX, sizeof *t->young);
 	t->ending = calloc(FLOWS_MAX, sizeof *t->ending);
 	if (t->young == NULL || t->ending == NULL ||
-	    memo_new(FLOWS_MAX, free, &t->flows) != 0) {
+	    memo_new(FLOWS_MAX, free, &t->flows) != 0 ||
+	    memo_new(TOLD_MAX, free, &t->told) != 0) {
 		traffic_free(t);
 		return -ENOMEM;
 	}
@@ -94,6 +106,7 @@ traffic_free(struct traffics *t)
 	if (t == NULL)
 		return;
 	memo_free(t->flows);
+	memo_free(t->told);
 	free(t->young);
 	free(t->ending);
 	free(t);
@@ -187,6 +200,82 @@ is_outgoing(struct traffics *t, const struct tuple *tuple)
 	       !is_local(t, tuple->family, tuple->dst);
 }
 
+/* ---- what the kernel's programs say ---- */
+
+/* The key of a local end and its peer, whichever of them is the client. */
+static struct memo_key
+ends_key(const struct tuple *t, bool source)
+{
+	struct {
+		uint8_t family, proto;
+		uint16_t port, peer_port;
+		uint8_t local[16], peer[16];
+	} k;
+	size_t n = t->family == 4 ? 4 : 16;
+
+	memset(&k, 0, sizeof k);
+	k.family = t->family;
+	k.proto = t->proto;
+	k.port = source ? t->sport : t->dport;
+	k.peer_port = source ? t->dport : t->sport;
+	memcpy(k.local, source ? t->src : t->dst, n);
+	memcpy(k.peer, source ? t->dst : t->src, n);
+	return memo_key(&k, sizeof k);
+}
+
+void
+traffic_socket(
+    struct traffics *t, const struct socket_event *e, const struct actor *who)
+{
+	struct memo_key key = ends_key(&e->tuple, true);
+	struct told *told = memo_get(t->told, key);
+
+	if (e->op == SOCKET_CLOSE) {
+		if (told == NULL || told->ended)
+			return;
+		told->ended = true;
+		told->sent = e->sent;
+		return;
+	}
+	told = calloc(1, sizeof *told);
+	if (told == NULL)
+		return;
+	told->who = *who;
+	told->boot_us = e->boot_us;
+	if (memo_put(t->told, key, told) != 0)
+		free(told);
+}
+
+/* What was told of our end of the flow; not of an earlier flow between the same
+ * ports. */
+static struct told *
+told_of(const struct traffics *t, const struct flow *f, bool source)
+{
+	struct told *told = memo_get(t->told, ends_key(&f->tuple, source));
+
+	if (told == NULL || f->midstream ||
+	    told->boot_us + TOLD_US < f->began.boot_us ||
+	    told->boot_us > f->began.boot_us + TOLD_US)
+		return NULL;
+	return told;
+}
+
+static bool
+take_told(struct traffics *t, struct flow *f)
+{
+	const struct told *told = told_of(t, f, true);
+	bool outgoing = told != NULL;
+
+	if (told == NULL)
+		told = told_of(t, f, false);
+	if (told == NULL || told->who.pid == 0)
+		return false;
+	f->who = told->who;
+	f->outgoing = outgoing;
+	t->counters.named++;
+	return true;
+}
+
 /* ---- entries ---- */
 
 /* The system's own daemons are counted; a person's flows, and those of which
@@ -218,6 +307,7 @@ put(struct traffics *t, struct draft *d, const struct flow *f)
 static void
 write_flow(struct traffics *t, const struct flow *f)
 {
+	const struct told *told;
 	struct draft d;
 	bool out = f->outgoing;
 
@@ -236,6 +326,9 @@ write_flow(struct traffics *t, const struct flow *f)
 		fields_number(&d, "examined_in",
 		    out ? f->examined_to_client : f->examined_to_server);
 	}
+	told = told_of(t, f, out);
+	if (told != NULL && told->ended)
+		fields_number(&d, "kernel_out", told->sent);
 	draft_int(&d, "began_us", f->began.wall_us);
 	draft_int(&d, "ended_us", f->ended.wall_us);
 	draft_text(&d, "how", f->midstream ? "midstream" : f->how);
@@ -265,6 +358,8 @@ attribute(struct traffics *t, struct flow *f)
 	bool outgoing = f->outgoing;
 	struct actor who = {0};
 
+	if (take_told(t, f))
+		return;
 	who_flow(t->who, &f->tuple, &who, &outgoing);
 	/* A later answer replaces an earlier one only if it is a better one. */
 	if (f->who.pid == 0 || who.grade < f->who.grade)

@@ -9,6 +9,7 @@
 
 #include "agent/hub.h"
 #include "agent/names.h"
+#include "agent/sense/sense.h"
 #include "agent/who/who.h"
 #include "lib/own.h"
 
@@ -17,6 +18,7 @@ struct traffic_counters {
 	uint64_t recorded; /* flow entries */
 	uint64_t others; /* of processes without a login, not recorded */
 	uint64_t unowned; /* whose process was not found */
+	uint64_t named; /* whose owner the kernel's programs told */
 	uint64_t transfers, findings, skipped;
 	uint64_t orphans; /* answers for a flow that is not known */
 };
@@ -30,6 +32,10 @@ void traffic_free(struct traffics *t);
  * MESSAGE_FLOW_CLOSE: 0, or -EBADMSG. */
 int traffic_open(struct traffics *t, const void *data, size_t len) MUST_CHECK;
 int traffic_close(struct traffics *t, const void *data, size_t len) MUST_CHECK;
+/* traffic_socket - the kernel tells who uses the socket of a flow that begins
+ * now, or has begun; or, at its end, what went through it. */
+void traffic_socket(
+    struct traffics *t, const struct socket_event *e, const struct actor *who);
 /* traffic_transfer, traffic_examined - what an inspector says of a flow. */
 void traffic_transfer(struct traffics *t, const struct transfer *o);
 void traffic_examined(

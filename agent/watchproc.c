@@ -7,7 +7,7 @@
  * Never: parses content, packets or containers; holds a key; writes a file.
  *
  * Order within one turn of the loop: sessions, then process events, so that a
- * file event finds its lineage; then files, capture, inspectors, record.
+ * file event finds its lineage; then sockets, files, capture, inspectors, record.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -42,6 +42,7 @@
 #define RULES_WAIT_US 5000000 /* the start is recorded without rules then */
 #define FILES_EACH_TURN 256
 #define PROCESSES_EACH_TURN 1024
+#define SOCKETS_EACH_TURN 4096
 #define MESSAGES_EACH_TURN 256
 #define HUB_ENOUGH 2048 /* jobs: more stay in the kernel's queue */
 #define LOSSES_MAX 32
@@ -68,6 +69,8 @@ struct watch {
 	size_t missing;
 	struct processes *processes; /* NULL: the kernel refuses */
 	char no_processes[128];
+	struct sockets *sockets; /* NULL: the same */
+	char no_sockets[192];
 	struct who *who;
 	struct hub *hub;
 	struct outbox *out;
@@ -156,17 +159,18 @@ describe_sensors(const struct watch *w, char *out, size_t size)
 
 	(void)snprintf(out, size,
 	    "files: %zu of %zu paths; processes: %s; interfaces: %zu; "
-	    "sessions: %s",
+	    "owners of sockets: %s; sessions: %s",
 	    w->files == NULL ? 0 : w->config.watch.n - w->missing,
 	    w->config.watch.n, w->processes != NULL ? "yes" : w->no_processes,
 	    w->config.interfaces.n,
+	    w->sockets != NULL ? "kernel programs" : w->no_sockets,
 	    c->pam ? "PAM module" : "sshd's log or none yet");
 }
 
 static void
 write_start(struct watch *w)
 {
-	char sensors[320];
+	char sensors[512];
 	struct draft d;
 
 	describe_sensors(w, sensors, sizeof sensors);
@@ -213,6 +217,7 @@ beat_traffic(const struct watch *w, struct draft *d)
 	draft_uint(d, "flows.recorded", t->recorded);
 	draft_uint(d, "flows.others", t->others);
 	draft_uint(d, "flows.unowned", t->unowned);
+	draft_uint(d, "flows.named", t->named);
 	draft_uint(d, "flows.transfers", t->transfers);
 	draft_uint(d, "flows.findings", t->findings);
 	draft_uint(d, "flows.orphans", t->orphans);
@@ -349,6 +354,34 @@ read_processes(struct watch *w)
 			    "the process connector's queue ran over", 0, 0);
 			break;
 		}
+	}
+}
+
+static void
+read_sockets(struct watch *w)
+{
+	struct socket_event e;
+
+	for (int i = 0; i < SOCKETS_EACH_TURN; i++) {
+		struct actor who = {0};
+		int r = sockets_read(w->sockets, &e);
+
+		if (r == 0)
+			return;
+		if (r < 0) {
+			note_loss(w, "sockets",
+			    "the kernel's ring of sockets could not be read", 0,
+			    0);
+			return;
+		}
+		if (e.op == SOCKET_LOST) {
+			note_loss(w, "sockets",
+			    "the kernel's ring of sockets ran over", e.sent, 0);
+			continue;
+		}
+		if (e.op == SOCKET_OPEN)
+			who_caller(w->who, e.pid, e.start_ns, &who);
+		traffic_socket(w->traffics, &e, &who);
 	}
 }
 
@@ -591,7 +624,7 @@ tick(struct watch *w)
 static void
 turn(struct watch *w)
 {
-	struct pollfd p[4 + PROC_PEERS_MAX];
+	struct pollfd p[5 + PROC_PEERS_MAX];
 	bool room = outbox_flush(w->out);
 	bool busy = traffic_ending(w->traffics) > 0;
 	nfds_t n = 0;
@@ -608,6 +641,9 @@ turn(struct watch *w)
 		      ? -1
 		      : files_fd(w->files),
 	    .events = POLLIN};
+	p[n++] = (struct pollfd){
+	    .fd = w->sockets == NULL ? -1 : sockets_fd(w->sockets),
+	    .events = POLLIN};
 	for (i = 0; i < w->p.npeers; i++) {
 		const struct proc_peer *peer = &w->p.peers[i];
 		bool more = peer->role == ROLE_RECORD && room;
@@ -623,6 +659,8 @@ turn(struct watch *w)
 		    w, "sessions", "the session files could not be read", 0, 0);
 	if (w->processes != NULL)
 		read_processes(w);
+	if (w->sockets != NULL)
+		read_sockets(w);
 	if (w->files != NULL)
 		read_files(w);
 	for (i = 0; i < w->p.npeers; i++)
@@ -730,6 +768,11 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 		(void)str_copy_len(w->no_processes, sizeof w->no_processes,
 		    no.text, strnlen(no.text, sizeof w->no_processes - 1));
 	}
+	if (sockets_open(&w->sockets, &no) != 0) {
+		log_warn("no kernel programs for sockets: %s", no.text);
+		(void)str_copy_len(w->no_sockets, sizeof w->no_sockets, no.text,
+		    strnlen(no.text, sizeof w->no_sockets - 1));
+	}
 	r = who_open(&who, on_session, w, &w->who, why);
 	if (r == 0)
 		r = traffic_new(w->who, w->names, &w->traffics);
@@ -743,6 +786,7 @@ close_all(struct watch *w)
 {
 	files_close(w->files);
 	processes_close(w->processes);
+	sockets_close(w->sockets);
 	traffic_free(w->traffics);
 	who_close(w->who);
 	access_free(w->accesses);

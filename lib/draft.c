@@ -30,8 +30,8 @@ static const char *const FINDING_FIELDS[] = {WHO, OBJECT, NET, "channel", "op",
     "unique", "unique_capped", "test_data", "bulk", "member", "mask", "tag",
     "rules", "flow", NULL};
 static const char *const FLOW_FIELDS[] = {WHO, NET, "direction", "bytes_out",
-    "bytes_in", "gap_bytes", "examined_out", "examined_in", "began_us",
-    "ended_us", "how", "flow", NULL};
+    "bytes_in", "gap_bytes", "kernel_out", "examined_out", "examined_in",
+    "began_us", "ended_us", "how", "flow", NULL};
 /* "method" of a transfer is HTTP's: WHO's stands in the session's entry. */
 static const char *const TRANSFER_FIELDS[] = {WHO, NET, "flow", "protocol",
     "direction", "http_method", "uri", "filename", "bytes", "complete",

@@ -41,8 +41,8 @@
  *            sensitivity count unique unique_capped test_data bulk member
  *            mask tag rules flow          channel: file net; op also: send
  *            receive
- *   flow     WHO NET direction bytes_out bytes_in gap_bytes examined_out
- *            examined_in began_us ended_us how flow
+ *   flow     WHO NET direction bytes_out bytes_in gap_bytes kernel_out
+ *            examined_out examined_in began_us ended_us how flow
  *   transfer WHO NET flow protocol direction http_method uri filename bytes
  *            complete examined
  *   session  WHO op tty                   op: open close

@@ -2,7 +2,8 @@
 /*
  * sense - the door of the sensor room: what the kernel tells, as events.
  *
- * Owns: fanotify, the process connector, libpcap, and TCP reassembly.
+ * Owns: fanotify, the process connector, kernel programs (libbpf), libpcap, and
+ * TCP reassembly.
  * Never: attributes an event to a person (who does), parses payload (extract
  * does), or opens a path.
  */
@@ -101,6 +102,40 @@ int processes_fd(const struct processes *p);
 /* processes_read - 1 and *e, 0 when none is there, -errno. PROCESS_LOST: the
  * socket's queue ran over. */
 int processes_read(struct processes *p, struct process_event *e) MUST_CHECK;
+
+/* ---- sockets (sockets.c) ---- */
+
+enum socket_op {
+	SOCKET_OPEN, /* the first packet of a local end to a peer */
+	SOCKET_CLOSE, /* a TCP socket ended */
+	SOCKET_LOST, /* events were lost: as many as .sent says */
+};
+
+struct socket_event {
+	enum socket_op op;
+	pid_t pid; /* who made it, or connected or sent from it last */
+	uint64_t start_ns; /* when that process began, since boot */
+	uint64_t boot_us;
+	struct tuple tuple; /* the source is the local end */
+	uint64_t sent; /* of a TCP socket at its end: bytes of payload,
+			* repeated segments too */
+};
+
+struct sockets;
+
+/*
+ * sockets_open - kernel programs (BPF, CO-RE) that tell who uses the sockets of
+ * this network namespace, with the first packet: for programs that end before
+ * /proc can be asked, too. A socket that accept() made is not told of. Needs
+ * CAP_BPF and CAP_NET_ADMIN, control groups of version 2, and Linux 5.14.
+ * -ENOTSUP, -EPERM, … with the reason where that is not to be had: the caller
+ * goes on without it and says so.
+ */
+int sockets_open(struct sockets **out, struct diag *why) MUST_CHECK;
+void sockets_close(struct sockets *s);
+int sockets_fd(const struct sockets *s);
+/* sockets_read - 1 and *e, 0 when none is there, -errno. */
+int sockets_read(struct sockets *s, struct socket_event *e) MUST_CHECK;
 
 /* ---- packets (capture.c) ---- */
 

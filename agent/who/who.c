@@ -425,6 +425,59 @@ who_pid(struct who *w, pid_t pid, bool gone, struct actor *out)
 	w->counters.by_grade[out->grade]++;
 }
 
+/* The program's name, without its directory. */
+static bool
+is_sshd(const char *exe)
+{
+	const char *slash = strrchr(exe, '/');
+
+	return slash != NULL &&
+	       (str_eq(slash, "/sshd") || str_eq(slash, "/sshd-session"));
+}
+
+/* Whose process it is not: sshd works for its client. */
+static void
+tell_forwarding(struct actor *a)
+{
+	if (a->session[0] != '\0' && a->grade < GRADE_LINEAGE &&
+	    is_sshd(a->exe))
+		why(a, "sshd forwards it for the session%s%s",
+		    a->grade == GRADE_KEY ? ": " : "",
+		    a->grade == GRADE_KEY
+			? "the key that opened it is in the roster"
+			: "");
+}
+
+/* What /proc counts of a time since boot. */
+static uint64_t
+ticks_of(uint64_t ns)
+{
+	return ns / (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+void
+who_caller(struct who *w, pid_t pid, uint64_t start_ns, struct actor *out)
+{
+	uint64_t start = ticks_of(start_ns);
+	struct process *p =
+	    pid > 0 ? lineage_get(w->lineage, pid, false) : NULL;
+
+	*out = nobody();
+	out->pid = pid;
+	/* What has the number now is another. */
+	if (p != NULL && p->start_ticks != 0 && p->start_ticks != start)
+		p = lineage_get(w->lineage, pid, true);
+	if (p == NULL || (p->start_ticks != 0 && p->start_ticks != start))
+		lost(out, "the process had ended before it was looked at");
+	else if (p->start_ticks == 0 && lineage_doubtful(p))
+		lost(out, "the process had ended, and its number was used by "
+			  "another shortly before or after");
+	else
+		by_process(w, p, out);
+	tell_forwarding(out);
+	w->counters.by_grade[out->grade]++;
+}
+
 static bool
 is_same_flow(const struct tuple *a, const struct tuple *b)
 {
@@ -453,16 +506,6 @@ who_login(
 	return false;
 }
 
-/* The program's name, without its directory. */
-static bool
-is_sshd(const char *exe)
-{
-	const char *slash = strrchr(exe, '/');
-
-	return slash != NULL &&
-	       (str_eq(slash, "/sshd") || str_eq(slash, "/sshd-session"));
-}
-
 void
 who_flow(
     struct who *w, const struct tuple *t, struct actor *out, bool *outgoing)
@@ -477,14 +520,8 @@ who_flow(
 	*outgoing = o.outgoing;
 	if (o.pid != 0) {
 		who_pid(w, o.pid, false, out);
-		/* Whose process it is not: sshd works for its client. */
-		if (o.outgoing && out->session[0] != '\0' &&
-		    out->grade < GRADE_LINEAGE && is_sshd(out->exe))
-			why(out, "sshd forwards it for the session%s%s",
-			    out->grade == GRADE_KEY ? ": " : "",
-			    out->grade == GRADE_KEY
-				? "the key that opened it is in the roster"
-				: "");
+		if (o.outgoing)
+			tell_forwarding(out);
 		return;
 	}
 	*out = nobody();

@@ -71,6 +71,11 @@ void who_lost(struct who *w);
  */
 void who_pid(struct who *w, pid_t pid, bool gone, struct actor *out);
 /*
+ * who_caller - the same for a process that the kernel named with the time of its
+ * start (ns since boot), so that no other with its number is meant.
+ */
+void who_caller(struct who *w, pid_t pid, uint64_t start_ns, struct actor *out);
+/*
  * who_flow - who owns the local end of a flow: sock_diag by tuple, then the
  * inode among the descriptors of processes, people's first. Call as early as
  * possible. @outgoing: receives true if the local end is the client.

@@ -329,6 +329,99 @@ test_capture_ended(void **state)
 	assert_int_equal(traffic_counters(t)->orphans, 1);
 }
 
+static struct socket_event
+socket_of(enum socket_op op, uint64_t boot_us)
+{
+	return (struct socket_event){.op = op,
+	    .pid = PERSON.pid,
+	    .boot_us = boot_us,
+	    .sent = 777,
+	    .tuple = {.family = 4,
+		.proto = 6,
+		.src = {192, 0, 2, 1},
+		.dst = {198, 51, 100, 7},
+		.sport = 40000,
+		.dport = 80}};
+}
+
+/* What the kernel's programs tell goes before what /proc shows, and comes before
+ * or behind the flow's first packet. */
+static void
+test_told(void **state)
+{
+	struct socket_event begin = socket_of(SOCKET_OPEN, 1000000000),
+			    end = socket_of(SOCKET_CLOSE, 1000000100);
+	struct traffics *t = *state;
+
+	owner = NOBODY;
+	traffic_socket(t, &begin, &PERSON);
+	open_flow(t, 1);
+	assert_int_equal(asked, 0);
+	traffic_socket(t, &end, &PERSON);
+	close_flow(t, 1, 800, 120);
+	traffic_examined(t, 1, 0, 0);
+	assert_int_equal(nout, 1);
+	assert_string_equal(text(&out[0], "person"), "alice");
+	assert_string_equal(text(&out[0], "direction"), "out");
+	assert_int_equal(number(&out[0], "kernel_out"), 777);
+	assert_int_equal(traffic_counters(t)->named, 1);
+}
+
+static void
+test_told_late(void **state)
+{
+	struct socket_event begin = socket_of(SOCKET_OPEN, 1000000000);
+	struct traffics *t = *state;
+
+	owner = NOBODY;
+	open_flow(t, 1);
+	assert_int_equal(asked, 1);
+	traffic_socket(t, &begin, &PERSON);
+	close_flow(t, 1, 800, 120);
+	traffic_examined(t, 1, 0, 0);
+	assert_int_equal(asked, 1);
+	assert_string_equal(text(&out[0], "person"), "alice");
+	assert_int_equal(number(&out[0], "kernel_out"), -1);
+}
+
+/* The same ports at another time are another flow. */
+static void
+test_told_of_another(void **state)
+{
+	struct socket_event begin = socket_of(SOCKET_OPEN, 990000000);
+	struct traffics *t = *state;
+
+	owner = NOBODY;
+	traffic_socket(t, &begin, &PERSON);
+	open_flow(t, 1);
+	close_flow(t, 1, 800, 120);
+	traffic_examined(t, 1, 0, 0);
+	assert_string_equal(text(&out[0], "person"), "unknown");
+	assert_int_equal(traffic_counters(t)->named, 0);
+}
+
+/* Our end is the server's: it answered from a socket of its own. */
+static void
+test_told_of_server(void **state)
+{
+	struct socket_event begin = socket_of(SOCKET_OPEN, 1000000000);
+	struct traffics *t = *state;
+	struct tuple turned = begin.tuple;
+
+	memcpy(turned.src, begin.tuple.dst, sizeof turned.src);
+	memcpy(turned.dst, begin.tuple.src, sizeof turned.dst);
+	turned.sport = begin.tuple.dport;
+	turned.dport = begin.tuple.sport;
+	begin.tuple = turned;
+	owner = NOBODY;
+	traffic_socket(t, &begin, &PERSON);
+	open_flow(t, 1);
+	close_flow(t, 1, 800, 120);
+	traffic_examined(t, 1, 0, 0);
+	assert_string_equal(text(&out[0], "person"), "alice");
+	assert_string_equal(text(&out[0], "direction"), "in");
+}
+
 int
 main(void)
 {
@@ -348,6 +441,12 @@ main(void)
 		test_silent_inspector, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_capture_ended, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_told, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_told_late, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_told_of_another, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_told_of_server, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("agent/traffic", tests, NULL, NULL);

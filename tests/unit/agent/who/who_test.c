@@ -396,6 +396,48 @@ test_number_used_again(void **state UNUSED)
 	assert_false(actor_is_person(&a));
 }
 
+static struct actor
+ask_caller(int pid, uint64_t start_ticks)
+{
+	uint64_t tick = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	struct actor a;
+
+	/* The kernel counts more finely than /proc shows. */
+	who_caller(w, pid, start_ticks * tick + tick / 2, &a);
+	return a;
+}
+
+/* The kernel named a process with its start: none that had its number before or
+ * has it now is taken for it. */
+static void
+test_caller(void **state UNUSED)
+{
+	struct actor a;
+
+	open_who(false);
+	login_file(100, HOUR_OLD, "acme2", LOGIN);
+	who_fork(w, 101, 102);
+	process(102, 101, MINUTE_OLD, 1004, 1004, 51, "cat");
+	who_exec(w, 102);
+	a = ask_caller(102, MINUTE_OLD);
+	expect(&a, GRADE_ACCOUNT, "acme", "art", "one person's");
+	a = ask_caller(102, MINUTE_OLD - 1);
+	expect(&a, GRADE_UNKNOWN, "unknown", "unknown", "had ended before");
+	assert_true(actor_is_person(&a));
+	/* A daemon takes its number at once: both are known. */
+	host_gone(102);
+	who_exit(w, 102);
+	who_fork(w, 60, 102);
+	process(102, 60, MINUTE_OLD + 5, 0, UNSET, UNSET, "daemon");
+	who_exec(w, 102);
+	a = ask_caller(102, MINUTE_OLD + 5);
+	expect(&a, GRADE_UNKNOWN, "unknown", "unknown", "no login");
+	a = ask_caller(102, MINUTE_OLD);
+	expect(&a, GRADE_ACCOUNT, "acme", "art", "one person's");
+	a = ask_caller(0, MINUTE_OLD);
+	expect(&a, GRADE_UNKNOWN, "unknown", "unknown", "had ended before");
+}
+
 /* The agent was started by hand, within a session. */
 static void
 test_agent_itself(void **state UNUSED)
@@ -797,6 +839,7 @@ main(void)
 	    T(test_ended_at_the_look),
 	    T(test_login_of_a_daemon_child),
 	    T(test_ended_unseen),
+	    T(test_caller),
 	    T(test_number_used_again),
 	    T(test_agent_itself),
 	    T(test_daemon),
