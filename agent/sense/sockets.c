@@ -63,6 +63,7 @@ struct sockets {
 /* The last thing that libbpf had to say, for the reason of a refusal. */
 static char complaint[160];
 
+PRINTF_LIKE(2, 0)
 static int
 on_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
