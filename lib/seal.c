@@ -2,8 +2,9 @@
 /*
  * seal - digests, signatures and keys: the owner of OpenSSL's crypto.
  *
- * Owns: key bytes while they are in memory (mlocked where allowed, wiped), and
- * the two file and text forms: PKCS#8 PEM, and scrypt digests of passwords.
+ * Owns: key bytes while they are in memory (mlocked where allowed, wiped), the
+ * bytes of a box (32 of a public key, the text's, 16 of a tag), and the two
+ * file and text forms: PKCS#8 PEM, and scrypt digests of passwords.
  * Never: X.509 (lib/pki.c); TLS; decides what is signed.
  */
 #include "lib/seal.h"
@@ -233,17 +234,16 @@ seal_key_public(const struct seal_key *k, uint8_t out[SEAL_PUBLIC])
 	memcpy(out, k->public, SEAL_PUBLIC);
 }
 
-int
-seal_key_load(const char *path, struct seal_key **out, struct diag *why)
+/* The private key of a PEM file that only its owner may read. */
+static int
+load_pem(const char *path, EVP_PKEY **out, struct diag *why)
 {
 	OWN_FD int fd =
 	    open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char text[KEY_FILE_MAX];
-	EVP_PKEY *pkey = NULL;
 	struct stat st;
 	ssize_t n;
 	BIO *bio;
-	int r;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return diag_set(why, -errno, "%s: %s", path, strerror(errno));
@@ -257,15 +257,23 @@ seal_key_load(const char *path, struct seal_key **out, struct diag *why)
 		return diag_set(why, -errno, "%s: %s", path, strerror(errno));
 	bio = BIO_new_mem_buf(text, (int)n);
 	if (bio != NULL)
-		pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+		*out = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
 	BIO_free(bio);
 	explicit_bzero(text, sizeof text);
-	if (pkey == NULL) {
-		ERR_clear_error();
-		return diag_set(
-		    why, -EBADMSG, "%s: holds no private key (PEM)", path);
-	}
-	r = wrap(pkey, out);
+	if (*out != NULL)
+		return 0;
+	ERR_clear_error();
+	return diag_set(why, -EBADMSG, "%s: holds no private key (PEM)", path);
+}
+
+int
+seal_key_load(const char *path, struct seal_key **out, struct diag *why)
+{
+	EVP_PKEY *pkey = NULL;
+	int r = load_pem(path, &pkey, why);
+
+	if (r == 0)
+		r = wrap(pkey, out);
 	return r == 0 ? 0 : diag_set(why, r, "%s: is no Ed25519 key", path);
 }
 
@@ -290,8 +298,8 @@ save_bytes(const char *path, const char *temporary, const void *data,
 	return r;
 }
 
-int
-seal_key_save(const struct seal_key *k, const char *path, struct diag *why)
+static int
+save_pem(const EVP_PKEY *pkey, const char *path, struct diag *why)
 {
 	BIO *bio = BIO_new(BIO_s_secmem());
 	char temporary[4096], *text;
@@ -302,7 +310,7 @@ seal_key_save(const struct seal_key *k, const char *path, struct diag *why)
 		return -ENOMEM;
 	r = str_format(temporary, sizeof temporary, "%s.new", path);
 	if (r == 0 && PEM_write_bio_PKCS8PrivateKey(
-			  bio, k->pkey, NULL, NULL, 0, NULL, NULL) != 1)
+			  bio, pkey, NULL, NULL, 0, NULL, NULL) != 1)
 		r = -ENOMEM;
 	if (r != 0) {
 		BIO_free(bio);
@@ -313,6 +321,12 @@ seal_key_save(const struct seal_key *k, const char *path, struct diag *why)
 	r = save_bytes(path, temporary, text, (size_t)n, why);
 	BIO_free(bio); /* secure memory is wiped */
 	return r;
+}
+
+int
+seal_key_save(const struct seal_key *k, const char *path, struct diag *why)
+{
+	return save_pem(k->pkey, path, why);
 }
 
 int
@@ -388,6 +402,220 @@ seal_verify(const uint8_t public[SEAL_PUBLIC], const void *data, size_t len,
 	EVP_PKEY_free(pkey);
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
+	return r;
+}
+
+/* ---- boxes ---- */
+
+struct seal_box_key {
+	EVP_PKEY *pkey;
+	uint8_t public[SEAL_BOX_PUBLIC];
+};
+
+static int
+box_wrap(EVP_PKEY *pkey, struct seal_box_key **out)
+{
+	size_t n = SEAL_BOX_PUBLIC;
+	struct seal_box_key *k = calloc(1, sizeof *k);
+
+	if (pkey == NULL || k == NULL || EVP_PKEY_id(pkey) != EVP_PKEY_X25519) {
+		int r = pkey == NULL || k == NULL ? -ENOMEM : -EBADMSG;
+
+		EVP_PKEY_free(pkey);
+		free(k);
+		return r;
+	}
+	k->pkey = pkey;
+	must(EVP_PKEY_get_raw_public_key(pkey, k->public, &n) == 1 &&
+	     n == SEAL_BOX_PUBLIC);
+	*out = k;
+	return 0;
+}
+
+int
+seal_box_key_new(struct seal_box_key **out)
+{
+	uint8_t seed[32];
+	EVP_PKEY *pkey;
+
+	rng_fill(seed, sizeof seed);
+	pkey = EVP_PKEY_new_raw_private_key(
+	    EVP_PKEY_X25519, NULL, seed, sizeof seed);
+	explicit_bzero(seed, sizeof seed);
+	return box_wrap(pkey, out);
+}
+
+int
+seal_box_key_load(const char *path, struct seal_box_key **out, struct diag *why)
+{
+	EVP_PKEY *pkey = NULL;
+	int r = load_pem(path, &pkey, why);
+
+	if (r == 0)
+		r = box_wrap(pkey, out);
+	return r == 0 ? 0 : diag_set(why, r, "%s: is no X25519 key", path);
+}
+
+int
+seal_box_key_save(
+    const struct seal_box_key *k, const char *path, struct diag *why)
+{
+	return save_pem(k->pkey, path, why);
+}
+
+void
+seal_box_key_free(struct seal_box_key *k)
+{
+	if (k == NULL)
+		return;
+	EVP_PKEY_free(k->pkey);
+	explicit_bzero(k, sizeof *k);
+	free(k);
+}
+
+void
+seal_box_key_freep(struct seal_box_key **k)
+{
+	seal_box_key_free(*k);
+	*k = NULL;
+}
+
+void
+seal_box_key_public(const struct seal_box_key *k, uint8_t out[SEAL_BOX_PUBLIC])
+{
+	memcpy(out, k->public, SEAL_BOX_PUBLIC);
+}
+
+void
+seal_box_key_derive(
+    const struct seal_box_key *k, const char *purpose, uint8_t out[SEAL_HASH])
+{
+	uint8_t raw[32];
+	size_t n = sizeof raw;
+
+	must(EVP_PKEY_get_raw_private_key(k->pkey, raw, &n) == 1 &&
+	     n == sizeof raw);
+	seal_hmac(raw, sizeof raw, purpose, strlen(purpose), out);
+	explicit_bzero(raw, sizeof raw);
+}
+
+/*
+ * The key of one box: RFC 5869 with the shared secret as input, no salt, and
+ * both public keys as info; one block of it.
+ */
+static int
+box_secret(EVP_PKEY *own, const uint8_t *fresh, const uint8_t *to,
+    const uint8_t *peer, uint8_t key[SEAL_HASH])
+{
+	EVP_PKEY *other = EVP_PKEY_new_raw_public_key(
+	    EVP_PKEY_X25519, NULL, peer, SEAL_BOX_PUBLIC);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+	uint8_t shared[32], half[SEAL_HASH], info[80] = "chaperone box 1";
+	size_t n = sizeof shared;
+	int r = other != NULL && ctx != NULL ? 0 : -ENOMEM;
+
+	/* A peer of low order gives zeroes, which OpenSSL refuses. */
+	if (r == 0 &&
+	    (EVP_PKEY_derive_init(ctx) != 1 ||
+		EVP_PKEY_derive_set_peer(ctx, other) != 1 ||
+		EVP_PKEY_derive(ctx, shared, &n) != 1 || n != sizeof shared))
+		r = -EBADMSG;
+	if (r == 0) {
+		memcpy(info + 15, fresh, SEAL_BOX_PUBLIC);
+		memcpy(info + 47, to, SEAL_BOX_PUBLIC);
+		info[79] = 1;
+		seal_hmac("", 0, shared, sizeof shared, half);
+		seal_hmac(half, sizeof half, info, sizeof info, key);
+	}
+	explicit_bzero(shared, sizeof shared);
+	explicit_bzero(half, sizeof half);
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(other);
+	ERR_clear_error();
+	return r;
+}
+
+/* AES-256-GCM one way or the other; @tag is written or checked. */
+static int
+box_cipher(const uint8_t key[SEAL_HASH], bool seal, const void *bound,
+    size_t bound_len, const uint8_t *in, size_t len, uint8_t *out, uint8_t *tag)
+{
+	static const uint8_t nonce[12];
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	int n = 0, ok;
+
+	if (c == NULL)
+		return -ENOMEM;
+	ok = EVP_CipherInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce, seal) ==
+		 1 &&
+	     EVP_CipherUpdate(c, NULL, &n, bound, (int)bound_len) == 1 &&
+	     EVP_CipherUpdate(c, out, &n, in, (int)len) == 1 &&
+	     (size_t)n == len;
+	if (ok && !seal)
+		ok = EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, 16, tag) == 1;
+	ok = ok && EVP_CipherFinal_ex(c, out + len, &n) == 1;
+	if (ok && seal)
+		ok = EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, 16, tag) == 1;
+	EVP_CIPHER_CTX_free(c);
+	ERR_clear_error();
+	return ok ? 0 : -EBADMSG;
+}
+
+int
+seal_box(const uint8_t public[SEAL_BOX_PUBLIC], const void *bound,
+    size_t bound_len, const void *data, size_t len, struct buf *out)
+{
+	OWN(seal_box_key_freep) struct seal_box_key *fresh = NULL;
+	uint8_t key[SEAL_HASH], *p;
+	int r;
+
+	if (len > INT32_MAX / 2 || bound_len > INT32_MAX / 2)
+		return -EBADMSG;
+	r = seal_box_key_new(&fresh);
+	if (r == 0)
+		r = box_secret(fresh->pkey, fresh->public, public, public, key);
+	if (r != 0)
+		return r;
+	p = buf_grow(out, len + SEAL_BOX_EXTRA);
+	if (p == NULL) {
+		explicit_bzero(key, sizeof key);
+		return buf_error(out);
+	}
+	memcpy(p, fresh->public, SEAL_BOX_PUBLIC);
+	r = box_cipher(key, true, bound, bound_len, data, len,
+	    p + SEAL_BOX_PUBLIC, p + SEAL_BOX_PUBLIC + len);
+	explicit_bzero(key, sizeof key);
+	return r;
+}
+
+int
+seal_box_open(const struct seal_box_key *k, const void *bound, size_t bound_len,
+    const void *box, size_t len, struct buf *out)
+{
+	const uint8_t *p = box;
+	uint8_t key[SEAL_HASH], tag[16], *to;
+	size_t n = len - SEAL_BOX_EXTRA;
+	int r;
+
+	if (len < SEAL_BOX_EXTRA || len > INT32_MAX / 2 ||
+	    bound_len > INT32_MAX / 2)
+		return -EBADMSG;
+	r = box_secret(k->pkey, p, k->public, p, key);
+	if (r != 0)
+		return r;
+	to = buf_grow(out, n + 1);
+	if (to == NULL) {
+		explicit_bzero(key, sizeof key);
+		return buf_error(out);
+	}
+	memcpy(tag, p + SEAL_BOX_PUBLIC + n, sizeof tag);
+	r = box_cipher(
+	    key, false, bound, bound_len, p + SEAL_BOX_PUBLIC, n, to, tag);
+	/* Nothing of a text that was not proven stays. */
+	if (r != 0)
+		explicit_bzero(to, n);
+	out->len -= r == 0 ? 1 : n + 1;
+	explicit_bzero(key, sizeof key);
 	return r;
 }
 

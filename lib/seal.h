@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/diag.h"
 #include "lib/own.h"
 
@@ -55,6 +56,37 @@ int seal_sign(const struct seal_key *k, const void *data, size_t len,
  */
 int seal_verify(const uint8_t public[SEAL_PUBLIC], const void *data, size_t len,
     const uint8_t sig[SEAL_SIGNATURE]) MUST_CHECK;
+
+#define SEAL_BOX_PUBLIC 32 /* X25519, RFC 7748 section 5 */
+#define SEAL_BOX_EXTRA (32 + 16) /* bytes that a box has more than its text */
+
+/* An X25519 private key: opens what was sealed to its public half. */
+struct seal_box_key;
+int seal_box_key_new(struct seal_box_key **out) MUST_CHECK;
+/* The same files and errors as of seal_key_load and seal_key_save. */
+int seal_box_key_load(
+    const char *path, struct seal_box_key **out, struct diag *why) MUST_CHECK;
+int seal_box_key_save(const struct seal_box_key *k, const char *path,
+    struct diag *why) MUST_CHECK;
+void seal_box_key_free(struct seal_box_key *k);
+void seal_box_key_freep(struct seal_box_key **k);
+void seal_box_key_public(
+    const struct seal_box_key *k, uint8_t out[SEAL_BOX_PUBLIC]);
+/* seal_box_key_derive - another key that only its holder can make. */
+void seal_box_key_derive(
+    const struct seal_box_key *k, const char *purpose, uint8_t out[SEAL_HASH]);
+/*
+ * seal_box - appends @data sealed to a public key: a fresh X25519 key's public
+ * half, then AES-256-GCM (NIST SP 800-38D) under HKDF-SHA-256 (RFC 5869) of the
+ * shared secret, with a nonce of zeroes since the key is used once.
+ * @bound: bytes that opening must name again.
+ * Returns 0, -EBADMSG (a public key of low order), -ENOMEM.
+ */
+int seal_box(const uint8_t public[SEAL_BOX_PUBLIC], const void *bound,
+    size_t bound_len, const void *data, size_t len, struct buf *out) MUST_CHECK;
+/* seal_box_open - appends the text: -EBADMSG for another key or changed. */
+int seal_box_open(const struct seal_box_key *k, const void *bound,
+    size_t bound_len, const void *box, size_t len, struct buf *out) MUST_CHECK;
 
 /*
  * seal_password - "scrypt$N$r$p$salt$hash" (RFC 7914) of a password;
