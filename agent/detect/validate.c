@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/detect/national.h"
+#include "agent/detect/token.h"
 
 #include "lib/own.h"
 
@@ -630,6 +631,8 @@ validator_find(const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(VALIDATORS); i++)
 		if (strcmp(VALIDATORS[i].name, name) == 0)
 			return &VALIDATORS[i];
+	if (token_find(name) != NULL)
+		return token_find(name);
 	return national_find(name);
 }
 
@@ -641,7 +644,7 @@ validator_names(void)
 	    "consistent_separator", "cpf", "email_address", "iban", "iin_range",
 	    "jwt", "luhn", "mixed_classes", "not_file_name", "not_placeholder",
 	    "not_repeating", "not_words", "pem_private_key", "random_shape",
-	    "ssn_range", NATIONAL(NAME) NULL};
+	    "ssn_range", TOKEN_NAMES, NATIONAL(NAME) NULL};
 
 	return names;
 }
