@@ -587,78 +587,52 @@ pattern_most(const struct pattern *p)
 
 /* ---- literals ---- */
 
+/* Text comes in runs: what stands beside a digit is mostly a digit. */
+enum { KIND_DIGIT, KIND_SMALL, KIND_LARGE, KIND_OTHER, KINDS };
+
 /*
  * How common a byte is in what servers hold, roughly: only the choice between
  * two anchors depends on it.
  */
-static double
-byte_rate(uint8_t c)
-{
-	switch (c) {
-	case ' ':
-		return 0.1;
-	case 'e':
-	case 't':
-	case 'a':
-	case 'o':
-	case 'i':
-	case 'n':
-	case 's':
-	case 'r':
-		return 0.045;
-	case '.':
-	case '_':
-	case '-':
-	case '/':
-	case '"':
-	case ',':
-	case ':':
-	case '=':
-	case '(':
-	case ')':
-	case '\n':
-		return 0.012;
-	default:
-		break;
-	}
-	if (c >= 'a' && c <= 'z')
-		return 0.015;
-	if (c >= '0' && c <= '9')
-		return 0.02;
-	if (c >= 'A' && c <= 'Z')
-		return 0.006;
-	return c < 0x80 ? 0.003 : 0.001;
-}
+static const struct {
+	struct byteset set;
+	double rate; /* of each byte in it */
+	unsigned kind;
+	double share; /* of all bytes of its kind */
+} COMMON[] = {
+    {{{0x03ff000000000000}}, 0.02, KIND_DIGIT, 0.2},
+    /* e t a o i n s r */
+    {{{0, 0x001cc22200000000}}, 0.045, KIND_SMALL, 0.63},
+    {{{0, 0x07e33ddc00000000}}, 0.015, KIND_SMALL, 0.63},
+    {{{0, 0x0000000007fffffe}}, 0.006, KIND_LARGE, 0.156},
+    {{{0x0000000100000000}}, 0.1, KIND_OTHER, 0.522},
+    /* \n " ( ) , - . / : = _ */
+    {{{0x2400f30400000400, 0x0000000080000000}}, 0.012, KIND_OTHER, 0.522},
+    {{{0xd8000cfafffffbff, 0xf800000178000001}}, 0.003, KIND_OTHER, 0.522},
+    {{{0, 0, UINT64_MAX, UINT64_MAX}}, 0.001, KIND_OTHER, 0.522},
+};
 
-/* Text comes in runs: what stands beside a digit is mostly a digit. */
-enum { KIND_DIGIT, KIND_SMALL, KIND_LARGE, KIND_OTHER, KINDS };
-
-static unsigned
-kind_of(unsigned c)
+double
+pattern_byte_rate(uint8_t c)
 {
-	if (c >= '0' && c <= '9')
-		return KIND_DIGIT;
-	if (c >= 'a' && c <= 'z')
-		return KIND_SMALL;
-	return c >= 'A' && c <= 'Z' ? KIND_LARGE : KIND_OTHER;
+	for (size_t i = 0; i < ARRAY_LEN(COMMON); i++)
+		if (byteset_has(&COMMON[i].set, c))
+			return COMMON[i].rate;
+	return 0;
 }
 
 /* Of each kind, the share of its bytes that are in the set. */
 static void
 shares(const struct byteset *s, double out[KINDS])
 {
-	double all[KINDS] = {0};
-	double in[KINDS] = {0};
+	memset(out, 0, KINDS * sizeof *out);
+	for (size_t i = 0; i < ARRAY_LEN(COMMON); i++) {
+		int n = 0;
 
-	for (unsigned c = 0; c < 256; c++) {
-		double rate = byte_rate((uint8_t)c);
-
-		all[kind_of(c)] += rate;
-		if (byteset_has(s, (uint8_t)c))
-			in[kind_of(c)] += rate;
+		for (unsigned w = 0; w < 4; w++)
+			n += __builtin_popcountll(s->w[w] & COMMON[i].set.w[w]);
+		out[COMMON[i].kind] += n * COMMON[i].rate / COMMON[i].share;
 	}
-	for (unsigned k = 0; k < KINDS; k++)
-		out[k] = in[k] / all[k];
 }
 
 double
@@ -844,7 +818,8 @@ literals_rate(const struct literals *l)
 		double rate = 1;
 
 		for (size_t k = 0; k < t->len; k++)
-			rate *= byte_rate(t->text[k]) * (t->fold ? 1.3 : 1);
+			rate *=
+			    pattern_byte_rate(t->text[k]) * (t->fold ? 1.3 : 1);
 		if (t->len < 3)
 			rate *= 100;
 		for (; spread > 0; spread /= 2)

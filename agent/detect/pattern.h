@@ -18,7 +18,7 @@
 enum {
 	PATTERN_LITERAL_MAX = 16, /* bytes of a literal */
 	PATTERN_PLACES = 24, /* bytes of a shape */
-	PATTERN_FRONT = 8, /* of these the first, which are looked at first */
+	PATTERN_FRONT = 12, /* of these the first, which are looked at first */
 	PATTERN_SHAPES_MAX = 8, /* of one pattern */
 };
 
@@ -74,6 +74,8 @@ struct shape {
  */
 double pattern_rate(
     const struct byteset *before, const struct byteset *at, unsigned n);
+/* pattern_byte_rate - the estimated share of a text's bytes that are @c. */
+double pattern_byte_rate(uint8_t c);
 
 struct pattern;
 

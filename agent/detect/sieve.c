@@ -3,9 +3,10 @@
  * sieve - finds the places in text that look like the shape of a match.
  *
  * Owns: the tables of all shapes, and the order of looks. First each place is
- * held against eight buckets of shapes by its first bytes, 32 places at a
- * time where the processor can; what passes is held against every shape at
- * once, one bit a shape and one table a place, until no bit is left.
+ * held against sixteen buckets of shapes by the classes of its first bytes,
+ * many places at a time where the processor can; what passes is held against
+ * every shape of its buckets at once, one bit a shape and one table a place,
+ * until no bit is left.
  * Never: knows a rule. A shape is what pattern.c derived from a pattern, so
  * that there is nothing here that could disagree with it.
  */
@@ -25,73 +26,165 @@ typedef uint64_t lot __attribute__((vector_size(LOT / 8)));
 struct sieve {
 	size_t lots;
 	unsigned depth; /* places that say anything */
-	lot *of; /* [lot][buckets]: the shapes of these; owned */
+	lot *of; /* [lot][bucket]: its shapes; owned */
 	lot *before; /* [lot][byte]; owned */
 	lot *at; /* [lot][place][byte]; owned */
 	uint16_t *shape; /* of each bit; owned */
-	uint8_t front[SIEVE_FRONT + 1][256]; /* buckets; last: byte before */
-	struct sieve_front vector;
-	sieve_front_fn *blocks;
+	struct sieve_front front;
+	sieve_front_fn *vector;
 };
 
-/* ---- making ---- */
+/* ---- making: classes ---- */
+
+enum { PLAIN_FIRST = 0x20, PLAIN = 96 }; /* bytes that may have a class */
+
+/* Bytes of one class while there are too many; all but 0 shrink to 15. */
+struct classes {
+	struct byteset bytes[PLAIN + 1]; /* 0: all that have no class */
+	uint64_t *in[PLAIN + 1]; /* in which sets of shapes, as bits; owned */
+	double rate[PLAIN + 1];
+	size_t words;
+	unsigned n;
+};
+
+static const struct byteset *
+front_set(const struct shape *s, size_t row)
+{
+	return row == 0 ? &s->before : &s->at[row - 1];
+}
+
+static void
+classes_done(struct classes *c)
+{
+	free(c->in[0]);
+}
+
+/* One class for each byte. */
+static int
+classes_init(struct classes *c, const struct shape *shapes, size_t n)
+{
+	size_t sets = n * (SIEVE_FRONT + 1);
+	uint64_t *all;
+
+	c->words = (sets + 63) / 64;
+	c->n = PLAIN + 1;
+	all = calloc(c->n * c->words, sizeof *all);
+	if (all == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->n; i++)
+		c->in[i] = all + i * c->words;
+	for (unsigned i = 0; i < PLAIN; i++) {
+		uint8_t byte = (uint8_t)(PLAIN_FIRST + i);
+
+		c->bytes[i + 1].w[byte / 64] = (uint64_t)1 << byte % 64;
+		c->bytes[0].w[byte / 64] |= (uint64_t)1 << byte % 64;
+		c->rate[i + 1] = pattern_byte_rate(byte);
+		for (size_t k = 0; k < sets; k++)
+			if (byteset_has(
+				front_set(&shapes[k / (SIEVE_FRONT + 1)],
+				    k % (SIEVE_FRONT + 1)),
+				byte))
+				c->in[i + 1][k / 64] |= (uint64_t)1 << k % 64;
+	}
+	for (unsigned w = 0; w < 4; w++)
+		c->bytes[0].w[w] = ~c->bytes[0].w[w];
+	return 0;
+}
+
+/* How much more looks right if two classes become one. */
+static double
+class_cost(const struct classes *c, unsigned a, unsigned b)
+{
+	int more_a = 0, more_b = 0;
+
+	for (size_t w = 0; w < c->words; w++) {
+		more_a += __builtin_popcountll(c->in[b][w] & ~c->in[a][w]);
+		more_b += __builtin_popcountll(c->in[a][w] & ~c->in[b][w]);
+	}
+	return more_a * c->rate[a] + more_b * c->rate[b];
+}
+
+/* Makes classes one, the least different first, until there are few enough. */
+static void
+classes_merge(struct classes *c)
+{
+	double cost[PLAIN + 1][PLAIN + 1];
+
+	for (unsigned a = 1; a < c->n; a++)
+		for (unsigned b = 1; b < a; b++)
+			cost[a][b] = class_cost(c, a, b);
+	while (c->n > SIEVE_CLASSES) {
+		unsigned x = 2, y = 1, last = --c->n;
+
+		for (unsigned a = 1; a <= last; a++)
+			for (unsigned b = 1; b < a; b++)
+				if (cost[a][b] < cost[x][y]) {
+					x = a;
+					y = b;
+				}
+		for (unsigned w = 0; w < 4; w++)
+			c->bytes[y].w[w] |= c->bytes[x].w[w];
+		for (size_t w = 0; w < c->words; w++)
+			c->in[y][w] |= c->in[x][w];
+		c->rate[y] += c->rate[x];
+		/* The last one takes the place that is free. */
+		c->bytes[x] = c->bytes[last];
+		c->in[x] = c->in[last];
+		c->rate[x] = c->rate[last];
+		for (unsigned k = 1; k < c->n; k++) {
+			if (k > x)
+				cost[k][x] = cost[last][k];
+			else if (k < x)
+				cost[x][k] = cost[last][k];
+			if (k > y)
+				cost[k][y] = class_cost(c, k, y);
+			else if (k < y)
+				cost[y][k] = class_cost(c, y, k);
+		}
+	}
+}
+
+/* What a look by classes lets through beside a set. */
+static struct byteset
+by_class(const struct classes *c, const struct byteset *s)
+{
+	struct byteset all = {{0}};
+
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct byteset *b = &c->bytes[i];
+
+		if (((b->w[0] & s->w[0]) | (b->w[1] & s->w[1]) |
+			(b->w[2] & s->w[2]) | (b->w[3] & s->w[3])) == 0)
+			continue;
+		for (unsigned w = 0; w < 4; w++)
+			all.w[w] |= b->w[w];
+	}
+	return all;
+}
+
+/* ---- making: buckets ---- */
+
+/* What the first look sees of a shape, or of all shapes of a bucket. */
+struct bucket {
+	struct byteset row[SIEVE_FRONT + 1];
+	double rate; /* of places that it lets through */
+};
 
 /* A shape on its way into a bucket. */
 struct member {
 	const struct shape *shape;
+	struct bucket seen;
 	uint16_t id;
 	uint8_t bucket;
 };
 
-struct bucket {
-	struct byteset front[SIEVE_FRONT + 1];
-};
-
-static const struct byteset *
-front_set(const struct shape *s, unsigned place)
+static void
+bucket_add(struct bucket *b, const struct bucket *o)
 {
-	return place < SIEVE_FRONT ? &s->at[place] : &s->before;
-}
-
-/* What a lookup by halves lets through beside the set. */
-static struct byteset
-by_halves(const struct byteset *s)
-{
-	struct byteset all = {{0}};
-	unsigned low = 0, high = 0;
-
-	for (unsigned c = 0; c < 256; c++) {
-		if (byteset_has(s, (uint8_t)c)) {
-			low |= 1U << (c & 15);
-			high |= 1U << (c >> 4);
-		}
-	}
-	for (unsigned c = 0; c < 256; c++)
-		if ((low >> (c & 15) & 1) != 0 && (high >> (c >> 4) & 1) != 0)
-			all.w[c / 64] |= (uint64_t)1 << c % 64;
-	return all;
-}
-
-static double
-bucket_rate(const struct bucket *b)
-{
-	struct byteset front[SIEVE_FRONT];
-
-	for (unsigned i = 0; i < SIEVE_FRONT; i++)
-		front[i] = by_halves(&b->front[i]);
-	return pattern_rate(&b->front[SIEVE_FRONT], front, SIEVE_FRONT);
-}
-
-/* How many more places a bucket lets through with this shape in it. */
-static double
-cost(const struct bucket *b, const struct shape *s)
-{
-	struct bucket both = *b;
-
 	for (unsigned i = 0; i <= SIEVE_FRONT; i++)
 		for (unsigned w = 0; w < 4; w++)
-			both.front[i].w[w] |= front_set(s, i)->w[w];
-	return bucket_rate(&both) - bucket_rate(b);
+			b->row[i].w[w] |= o->row[i].w[w];
+	b->rate = pattern_rate(&b->row[0], &b->row[1], SIEVE_FRONT);
 }
 
 static int
@@ -100,8 +193,8 @@ loosest_first(const void *a, const void *b)
 	const struct member *x = a;
 	const struct member *y = b;
 
-	if (x->shape->front != y->shape->front)
-		return x->shape->front > y->shape->front ? -1 : 1;
+	if (x->seen.rate != y->seen.rate)
+		return x->seen.rate > y->seen.rate ? -1 : 1;
 	return x->id < y->id ? -1 : 1;
 }
 
@@ -120,74 +213,44 @@ sort_out(struct member *m, size_t n, struct bucket b[SIEVE_BUCKETS])
 {
 	qsort(m, n, sizeof *m, loosest_first);
 	for (size_t k = 0; k < n; k++) {
+		struct bucket best = {0};
 		double least = 2;
 
 		for (uint8_t i = 0; i < SIEVE_BUCKETS; i++) {
-			double c = cost(&b[i], m[k].shape);
+			struct bucket both = b[i];
 
-			if (c < least) {
-				least = c;
+			bucket_add(&both, &m[k].seen);
+			if (both.rate - b[i].rate < least) {
+				least = both.rate - b[i].rate;
 				m[k].bucket = i;
+				best = both;
 			}
 		}
-		for (unsigned i = 0; i <= SIEVE_FRONT; i++)
-			for (unsigned w = 0; w < 4; w++)
-				b[m[k].bucket].front[i].w[w] |=
-				    front_set(m[k].shape, i)->w[w];
+		b[m[k].bucket] = best;
 	}
 	qsort(m, n, sizeof *m, by_bucket);
 }
 
 static void
-put_front(struct sieve *v, const struct bucket b[SIEVE_BUCKETS])
+put_front(struct sieve_front *f, const struct classes *c,
+    const struct bucket b[SIEVE_BUCKETS])
 {
+	for (unsigned i = 1; i < c->n; i++)
+		for (unsigned k = 0; k < 128; k++)
+			if (byteset_has(&c->bytes[i], (uint8_t)k))
+				f->class_of[k] = (uint8_t)i;
 	for (unsigned k = 0; k < SIEVE_BUCKETS; k++)
 		for (unsigned i = 0; i <= SIEVE_FRONT; i++)
-			for (unsigned c = 0; c < 256; c++)
-				if (byteset_has(&b[k].front[i], (uint8_t)c))
-					v->front[i][c] |= (uint8_t)(1U << k);
-}
+			for (unsigned w = 0; w < c->n; w++) {
+				const struct byteset *s = &c->bytes[w];
+				const struct byteset *r = &b[k].row[i];
 
-/* Which kinds of byte a bucket does not allow before its first place. */
-static void
-put_barred(struct sieve *v)
-{
-	static const char *const kinds[] = {"0123456789",
-	    "abcdefghijklmnoABCDEFGHIJKLMNO", "pqrstuvwxyzPQRSTUVWXYZ", "_"};
-	uint8_t barred[4] = {0xff, 0xff, 0xff, 0xff};
-	struct sieve_front *f = &v->vector;
-
-	for (unsigned k = 0; k < 4; k++)
-		for (const char *c = kinds[k]; *c != '\0'; c++)
-			barred[k] &=
-			    (uint8_t)~v->front[SIEVE_FRONT][(uint8_t)*c];
-	for (unsigned k = 0; k < 4; k++)
-		f->barred[1U << k] = barred[k];
-	for (unsigned i = 0; i < 10; i++)
-		f->kind_low[i] |= 1;
-	f->kind_high[3] |= 1;
-	for (unsigned i = 1; i < 16; i++)
-		f->kind_low[i] |= 2;
-	f->kind_high[4] |= 2;
-	f->kind_high[6] |= 2;
-	for (unsigned i = 0; i < 11; i++)
-		f->kind_low[i] |= 4;
-	f->kind_high[5] |= 4;
-	f->kind_high[7] |= 4;
-	f->kind_low[15] |= 8;
-	f->kind_high[5] |= 8;
-}
-
-static void
-put_halves(struct sieve *v)
-{
-	for (unsigned i = 0; i < SIEVE_FRONT; i++) {
-		for (unsigned c = 0; c < 256; c++) {
-			v->vector.low[i][c & 15] |= v->front[i][c];
-			v->vector.high[i][c >> 4] |= v->front[i][c];
-		}
-	}
-	put_barred(v);
+				if (((s->w[0] & r->w[0]) | (s->w[1] & r->w[1]) |
+					(s->w[2] & r->w[2]) |
+					(s->w[3] & r->w[3])) != 0)
+					f->fit[k / 8][i][w] |=
+					    (uint8_t)(1U << k % 8);
+			}
 }
 
 static void
@@ -217,19 +280,41 @@ put_tables(struct sieve *v, const struct member *m, size_t n)
 	v->before = calloc(256 * v->lots, sizeof *v->before);
 	v->at = calloc(256 * PATTERN_PLACES * v->lots, sizeof *v->at);
 	v->shape = calloc(LOT * v->lots, sizeof *v->shape);
-	v->of = calloc(256 * v->lots, sizeof *v->of);
+	v->of = calloc(SIEVE_BUCKETS * v->lots, sizeof *v->of);
 	if (v->before == NULL || v->at == NULL || v->shape == NULL ||
 	    v->of == NULL)
 		return -ENOMEM;
 	for (size_t k = 0; k < n; k++) {
 		v->shape[k] = m[k].id;
-		for (unsigned b = 0; b < 256; b++)
-			if ((b >> m[k].bucket & 1) != 0)
-				v->of[k / LOT * 256 + b][k % LOT / 64] |=
-				    (uint64_t)1 << k % 64;
+		v->of[k / LOT * SIEVE_BUCKETS + m[k].bucket][k % LOT / 64] |=
+		    (uint64_t)1 << k % 64;
 		put_shape(v, m[k].shape, k);
 	}
 	return 0;
+}
+
+static int
+prepare(struct sieve *v, const struct shape *shapes, size_t n, struct member *m)
+{
+	OWN(classes_done) struct classes c = {0};
+	struct bucket buckets[SIEVE_BUCKETS] = {0};
+	int r = classes_init(&c, shapes, n);
+
+	if (r != 0)
+		return r;
+	classes_merge(&c);
+	for (size_t i = 0; i < n; i++) {
+		m[i].shape = &shapes[i];
+		m[i].id = (uint16_t)i;
+		for (unsigned k = 0; k <= SIEVE_FRONT; k++)
+			m[i].seen.row[k] =
+			    by_class(&c, front_set(&shapes[i], k));
+		m[i].seen.rate = pattern_rate(
+		    &m[i].seen.row[0], &m[i].seen.row[1], SIEVE_FRONT);
+	}
+	sort_out(m, n, buckets);
+	put_front(&v->front, &c, buckets);
+	return put_tables(v, m, n);
 }
 
 int
@@ -237,23 +322,13 @@ sieve_new(const struct shape *shapes, size_t n, struct sieve **out)
 {
 	struct sieve *v = calloc(1, sizeof *v);
 	OWN_MEM struct member *m = calloc(n, sizeof *m);
-	struct bucket buckets[SIEVE_BUCKETS] = {0};
 
 	must(n > 0 && n <= SIEVE_SHAPES_MAX);
-	if (v == NULL || m == NULL) {
+	if (v == NULL || m == NULL || prepare(v, shapes, n, m) != 0) {
 		sieve_free(v);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < n; i++)
-		m[i] = (struct member){&shapes[i], (uint16_t)i, 0};
-	sort_out(m, n, buckets);
-	put_front(v, buckets);
-	put_halves(v);
-	if (put_tables(v, m, n) != 0) {
-		sieve_free(v);
-		return -ENOMEM;
-	}
-	v->blocks = sieve_vector_blocks();
+	v->vector = sieve_vector_front();
 	*out = v;
 	return 0;
 }
@@ -330,22 +405,49 @@ static void
 look(const struct look *l, size_t at, unsigned buckets)
 {
 	for (size_t n = 0; n < l->v->lots; n++) {
-		lot left = l->v->of[n * 256 + buckets];
+		lot left = {0};
 
+		for (unsigned b = buckets; b != 0; b &= b - 1)
+			left |= l->v->of[n * SIEVE_BUCKETS +
+					 (unsigned)__builtin_ctz(b)];
 		if (!empty(left))
 			look_lot(l, at, n, left);
 	}
 }
 
-/* The first look, a place at a time: which of some buckets are left. */
+/* The buckets that are left of a byte in a row. */
 static unsigned
-front(const struct sieve *v, const uint8_t *p, unsigned buckets)
+fit(const struct sieve_front *f, unsigned row, uint8_t byte)
 {
-	unsigned left = buckets & v->front[SIEVE_FRONT][p[-1]];
+	unsigned c = byte < 0x80 ? f->class_of[byte] : 0;
 
-	for (unsigned i = 0; i < SIEVE_FRONT && left != 0; i++)
-		left &= v->front[i][p[i]];
+	return f->fit[0][row][c] | (unsigned)f->fit[1][row][c] << 8;
+}
+
+/* The first look, a place at a time: which buckets are left. */
+static unsigned
+front(const struct sieve *v, const uint8_t *p)
+{
+	unsigned left = ALL_BUCKETS;
+
+	for (unsigned i = 0; i <= SIEVE_FRONT && left != 0; i++)
+		left &= fit(&v->front, i, p[(int)i - 1]);
 	return left;
+}
+
+/* As many places as the vector code can take; returns where it ended. */
+static size_t
+stretch(const struct look *l, size_t at)
+{
+	struct sieve_place places[SIEVE_STRETCH];
+	size_t n = (l->len - at - SIEVE_BLOCK) & ~(size_t)(SIEVE_BLOCK - 1);
+	size_t found;
+
+	n = n < SIEVE_STRETCH ? n : SIEVE_STRETCH;
+	found = l->v->vector(&l->v->front, l->text, at, n, places);
+	for (size_t i = 0; i < found; i++)
+		look(l, places[i].at, places[i].buckets);
+	return at + n;
 }
 
 void
@@ -354,28 +456,18 @@ sieve_scan(const struct sieve *v, const uint8_t *text, size_t len, size_t from,
 {
 	struct look l = {v, text, len, fn, ctx};
 	size_t at = from;
-	uint8_t fit[SIEVE_BLOCK];
-	uint32_t hits;
 
+	must(len <= UINT32_MAX);
 	if (at == 0 && at < len)
 		look(&l, at++, ALL_BUCKETS);
-	while (v->blocks != NULL && at + SIEVE_BLOCK + SIEVE_FRONT <= len) {
-		at = v->blocks(&v->vector, text, len, at, &hits, fit);
-		if (hits == 0)
-			break;
-		for (; hits != 0; hits &= hits - 1) {
-			unsigned i = (unsigned)__builtin_ctz(hits);
-			unsigned left;
+	while (v->vector != NULL && at + 2 * SIEVE_BLOCK <= len)
+		at = stretch(&l, at);
+	for (; at + SIEVE_FRONT <= len; at++) {
+		unsigned left = front(v, text + at);
 
-			/* By halves more fits than by bytes. */
-			left = front(v, text + at + i, fit[i]);
-			if (left != 0)
-				look(&l, at + i, left);
-		}
-		at += SIEVE_BLOCK;
+		if (left != 0)
+			look(&l, at, left);
 	}
-	for (; at + SIEVE_FRONT <= len; at++)
-		look(&l, at, front(v, text + at, ALL_BUCKETS));
 	for (; at < len; at++)
 		look(&l, at, ALL_BUCKETS);
 }

@@ -31,29 +31,38 @@ void sieve_scan(const struct sieve *s, const uint8_t *text, size_t len,
 
 /* ---- shared with the vector code ---- */
 
-enum { SIEVE_FRONT = PATTERN_FRONT, SIEVE_BUCKETS = 8, SIEVE_BLOCK = 32 };
-
-/*
- * What the first look needs: for the front places, which buckets a byte with
- * this low and high half may belong to; and by the kind of the byte before,
- * which buckets it rules out. A place may be reported that fits nothing.
- */
-struct sieve_front {
-	uint8_t low[SIEVE_FRONT][16], high[SIEVE_FRONT][16];
-	/* Bits: digit 1, letter 2 and 4, underscore 8. */
-	uint8_t kind_low[16], kind_high[16];
-	uint8_t barred[16]; /* by the sum of bits */
+enum {
+	SIEVE_FRONT = PATTERN_FRONT,
+	SIEVE_CLASSES = 16,
+	SIEVE_BUCKETS = 16,
+	SIEVE_BLOCK = 32,
+	SIEVE_STRETCH = 2048, /* places that are looked at in one go */
 };
 
 /*
- * sieve_vector_blocks - looks at whole blocks of 32 places from @at on, as far
- * as @len - 32 - SIEVE_FRONT allows; stops at the first block with a place
- * that may fit. Returns where that block begins, its places as bits in *hits
- * and the buckets of each in @fit, or where it ended with *hits 0. @at is at least 1. NULL where the
- * processor has no such instructions.
+ * What the first look needs: a class for each byte, 0 for all but the 96 from
+ * 0x20 on, and for each class and place the buckets of shapes that it may
+ * belong to, eight in a byte. Row 0 is of the byte before the first place.
+ */
+struct sieve_front {
+	uint8_t class_of[128];
+	uint8_t fit[SIEVE_BUCKETS / 8][SIEVE_FRONT + 1][SIEVE_CLASSES];
+};
+
+/* A place that passed the first look, and its buckets. */
+struct sieve_place {
+	uint32_t at;
+	uint16_t buckets;
+};
+
+/*
+ * sieve_vector_front - looks at the @n places from @at on, @n a multiple of
+ * SIEVE_BLOCK and at most SIEVE_STRETCH; the text reaches from the byte before
+ * @at to SIEVE_BLOCK bytes behind the places. Returns how many of @out it
+ * filled. NULL where the processor has no such instructions.
  */
 typedef size_t sieve_front_fn(const struct sieve_front *f, const uint8_t *text,
-    size_t len, size_t at, uint32_t *hits, uint8_t fit[SIEVE_BLOCK]);
-sieve_front_fn *sieve_vector_blocks(void);
+    size_t at, size_t n, struct sieve_place out[SIEVE_STRETCH]);
+sieve_front_fn *sieve_vector_front(void);
 
 #endif

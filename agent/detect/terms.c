@@ -54,16 +54,12 @@ encoding_find(const char *name)
 
 /* One text through iconv; what cannot be written there is an error. */
 static int
-convert(const char *to, const char *from, const char *text, size_t len,
-    struct buf *out)
+convert(iconv_t cd, const char *text, size_t len, struct buf *out)
 {
-	iconv_t cd = iconv_open(to, from);
 	char chunk[256];
 	char *in = (char *)(uintptr_t)text;
 	int r = 0;
 
-	if (cd == (iconv_t)-1)
-		return -EINVAL;
 	while (len > 0 && r == 0) {
 		char *o = chunk;
 		size_t room = sizeof chunk;
@@ -73,7 +69,6 @@ convert(const char *to, const char *from, const char *text, size_t len,
 			r = -EILSEQ;
 		buf_put(out, chunk, sizeof chunk - room);
 	}
-	(void)iconv_close(cd);
 	return r;
 }
 
@@ -82,10 +77,54 @@ terms_encode(
     const char *text, size_t len, const char *encoding, struct buf *out)
 {
 	const struct encoding *e = encoding_find(encoding);
+	iconv_t cd;
+	int r;
 
 	if (e == NULL || e->iconv[1] != NULL)
 		return -EINVAL;
-	return convert(e->iconv[0], "UTF-8", text, len, out);
+	cd = iconv_open(e->iconv[0], "UTF-8");
+	if (cd == (iconv_t)-1)
+		return -EINVAL;
+	r = convert(cd, text, len, out);
+	(void)iconv_close(cd);
+	return r;
+}
+
+/*
+ * Converters from UCS-4 that are open: to open one takes as long as to write
+ * a hundred terms.
+ */
+struct converters {
+	struct {
+		const char *to; /* borrowed from ENCODINGS */
+		iconv_t cd;
+	} open[2 * ARRAY_LEN(ENCODINGS)];
+	size_t n;
+};
+
+static void
+converters_done(struct converters *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		(void)iconv_close(c->open[i].cd);
+	c->n = 0;
+}
+
+static iconv_t
+converter_to(struct converters *c, const char *to)
+{
+	iconv_t cd;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (str_eq(c->open[i].to, to))
+			return c->open[i].cd;
+	must(c->n < ARRAY_LEN(c->open));
+	cd = iconv_open(to, "UCS-4LE");
+	if (cd != (iconv_t)-1) {
+		c->open[c->n].to = to;
+		c->open[c->n++].cd = cd;
+	}
+	return cd;
 }
 
 /* The other case of a letter, or the same code point. */
@@ -131,19 +170,22 @@ next_char(const uint8_t **at)
 
 /* The bytes of one code point; 0 if the encoding has none. */
 static size_t
-encode_char(const char *encoding, uint32_t c, uint8_t out[CHAR_BYTES_MAX])
+encode_char(struct converters *open, const char *encoding, uint32_t c,
+    uint8_t out[CHAR_BYTES_MAX])
 {
 	char wide[4] = {(char)(c & 0xff), (char)(c >> 8 & 0xff),
 	    (char)(c >> 16 & 0xff), (char)(c >> 24)};
 	OWN(buf_done) struct buf b = {0};
 	size_t n = 0;
+	iconv_t cd;
 
 	if (c < 0x80 && !str_starts(encoding, "UTF-16")) {
 		out[0] = (uint8_t)c;
 		return 1;
 	}
 	buf_init(&b, CHAR_BYTES_MAX);
-	if (convert(encoding, "UCS-4LE", wide, sizeof wide, &b) == 0 &&
+	cd = converter_to(open, encoding);
+	if (cd != (iconv_t)-1 && convert(cd, wide, sizeof wide, &b) == 0 &&
 	    buf_error(&b) == 0 && b.len > 0) {
 		n = b.len;
 		memcpy(out, b.data, n);
@@ -151,14 +193,22 @@ encode_char(const char *encoding, uint32_t c, uint8_t out[CHAR_BYTES_MAX])
 	return n;
 }
 
+struct style {
+	enum term_match match;
+	bool fold;
+	bool bounded;
+	struct converters *open; /* borrowed */
+};
+
 /* Appends one code point in both its cases. */
 static bool
-put_char(struct buf *out, const char *encoding, uint32_t c, bool fold)
+put_char(
+    struct buf *out, const char *encoding, uint32_t c, const struct style *s)
 {
 	uint8_t one[CHAR_BYTES_MAX], two[CHAR_BYTES_MAX];
-	size_t n = encode_char(encoding, c, one);
-	uint32_t o = fold ? other_case(c) : c;
-	size_t m = o == c ? 0 : encode_char(encoding, o, two);
+	size_t n = encode_char(s->open, encoding, c, one);
+	uint32_t o = s->fold ? other_case(c) : c;
+	size_t m = o == c ? 0 : encode_char(s->open, encoding, o, two);
 	bool classes = m == n;
 
 	if (n == 0)
@@ -212,12 +262,6 @@ put_right(struct buf *out, uint8_t last)
 		buf_printf(out, "(?![0-9])");
 }
 
-struct style {
-	enum term_match match;
-	bool fold;
-	bool bounded;
-};
-
 /* Appends one term in one encoding; false leaves @out as it was. */
 static bool
 put_term(struct buf *out, const struct yaml *term, const char *encoding,
@@ -234,7 +278,7 @@ put_term(struct buf *out, const struct yaml *term, const char *encoding,
 	if (bounded)
 		put_left(out, at[0]);
 	while (at < end) {
-		if (!put_char(out, encoding, next_char(&at), s->fold)) {
+		if (!put_char(out, encoding, next_char(&at), s)) {
 			out->len = before;
 			return false;
 		}
@@ -290,7 +334,9 @@ terms_pattern(const struct yaml *items, const struct yaml *encodings,
     enum term_match match, bool fold, bool bounded, char **out,
     struct diag *why)
 {
-	struct style s = {.match = match, .fold = fold, .bounded = bounded};
+	OWN(converters_done) struct converters open = {0};
+	struct style s = {
+	    .match = match, .fold = fold, .bounded = bounded, .open = &open};
 	OWN_MEM const struct yaml **sorted = NULL;
 	OWN(buf_done) struct buf b = {0};
 	size_t n = 0;

@@ -448,6 +448,22 @@ email_address(const uint8_t *v, size_t n)
 	return label >= 2 && letters;
 }
 
+/* A letter as a small one; other bytes as they are. */
+static uint8_t
+folded(uint8_t c)
+{
+	return is_upper(c) ? (uint8_t)(c - 'A' + 'a') : c;
+}
+
+static bool
+begins_with(const uint8_t *v, size_t n, const char *word)
+{
+	for (size_t i = 0; word[i] != '\0'; i++)
+		if (i == n || folded(v[i]) != (uint8_t)word[i])
+			return false;
+	return true;
+}
+
 /* Endings of file names that look like a top-level domain. */
 static bool
 not_file_name(const uint8_t *v, size_t n)
@@ -461,21 +477,33 @@ not_file_name(const uint8_t *v, size_t n)
 	const uint8_t *dot = memrchr(v, '.', n);
 	size_t len = dot != NULL ? (size_t)(v + n - dot) : 0;
 
-	for (size_t i = 0; len > 0 && len < n && i < ARRAY_LEN(endings); i++)
-		if (strlen(endings[i]) == len &&
-		    strncasecmp((const char *)dot, endings[i], len) == 0)
+	for (size_t i = 0; len > 1 && len < n && i < ARRAY_LEN(endings); i++)
+		if (folded(dot[1]) == (uint8_t)endings[i][1] &&
+		    strlen(endings[i]) == len &&
+		    begins_with(dot, len, endings[i]))
 			return false;
 	return true;
 }
 
+/* Whether one of some words, written small, stands anywhere. */
 static bool
-has_word(const uint8_t *v, size_t n, const char *word)
+has_word(const uint8_t *v, size_t n, const char *const *words, size_t nwords)
 {
-	size_t k = strlen(word);
+	uint64_t first[4] = {0};
 
-	for (size_t i = 0; i + k <= n; i++)
-		if (strncasecmp((const char *)v + i, word, k) == 0)
-			return true;
+	for (size_t k = 0; k < nwords; k++)
+		first[(uint8_t)words[k][0] / 64] |=
+		    (uint64_t)1 << (uint8_t)words[k][0] % 64;
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = folded(v[i]);
+
+		if ((first[c / 64] >> c % 64 & 1) == 0)
+			continue;
+		for (size_t k = 0; k < nwords; k++)
+			if ((uint8_t)words[k][0] == c &&
+			    begins_with(v + i, n - i, words[k]))
+				return true;
+	}
 	return false;
 }
 
@@ -494,10 +522,7 @@ not_placeholder(const uint8_t *v, size_t n)
 	if (n == 0 || all_same(v, n) || v[0] == '$' || v[0] == '<' ||
 	    v[0] == '%' || (v[0] == '{' && v[n - 1] == '}'))
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (has_word(v, n, words[i]))
-			return false;
-	return true;
+	return !has_word(v, n, words, ARRAY_LEN(words));
 }
 
 /* Two kinds of characters at least: a word or a plain number is no secret. */
@@ -749,16 +774,27 @@ log2_fixed(uint32_t x)
 uint32_t
 validate_entropy(const uint8_t *v, size_t n)
 {
-	uint32_t count[256] = {0};
+	uint16_t count[256] = {0};
+	uint32_t all, log = 0;
+	uint16_t of = 1; /* what log is of */
 	uint64_t sum = 0;
 
 	if (n == 0 || n > UINT16_MAX)
 		return 0;
+	all = log2_fixed((uint32_t)n);
 	for (size_t i = 0; i < n; i++)
 		count[v[i]]++;
-	for (size_t i = 0; i < 256; i++)
-		if (count[i] > 0)
-			sum += (uint64_t)count[i] *
-			       (log2_fixed((uint32_t)n) - log2_fixed(count[i]));
+	for (size_t i = 0; i < n; i++) {
+		uint16_t c = count[v[i]];
+
+		count[v[i]] = 0;
+		if (c == 0)
+			continue;
+		/* Most bytes of a secret stand in it as often as the last. */
+		if (c != of)
+			log = log2_fixed(c);
+		of = c;
+		sum += (uint64_t)c * (all - log);
+	}
 	return (uint32_t)(sum * 1000 / n >> 16);
 }
