@@ -393,6 +393,25 @@ object_key(const struct event *e)
 	return memo_key(k, sizeof k);
 }
 
+/* An allow that ended since the object was examined covers nothing any more. */
+static bool
+stale(const struct known *k, const struct waiting *w)
+{
+	char now[CLOCK_TEXT_SIZE] = "";
+
+	for (size_t i = 0; i < k->nfindings; i++) {
+		const struct finding *f = &k->findings[i];
+
+		if (finding_alerts(f))
+			continue;
+		if (now[0] == '\0')
+			clock_text(w->at.wall_us, now);
+		if (strncmp(now, f->allow_until, strlen(f->allow_until)) > 0)
+			return true;
+	}
+	return false;
+}
+
 void
 access_event(struct accesses *a, struct event *e, const struct actor *who)
 {
@@ -427,7 +446,8 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 	memcpy(w->path, e->path, e->path_len);
 	if (!scan) {
 		finish(a, w, NULL);
-	} else if ((k = memo_get(a->known, w->object)) != NULL) {
+	} else if ((k = memo_get(a->known, w->object)) != NULL &&
+		   !stale(k, w)) {
 		a->counters.known++;
 		finish(a, w, k);
 	} else {

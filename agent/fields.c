@@ -69,6 +69,10 @@ fields_finding(struct draft *d, const struct finding *f, const char *rules)
 		draft_int(d, "test_data", 1);
 	if (f->bulk)
 		draft_int(d, "bulk", 1);
+	if (!finding_alerts(f)) {
+		draft_text(d, "allow", f->allow);
+		draft_text(d, "allow_until", f->allow_until);
+	}
 	draft_text(d, "member", f->member);
 	draft_text(d, "mask", f->mask);
 	if (f->tag_set) {

@@ -95,6 +95,7 @@ static struct inspect {
 	struct answer *answer;
 	struct buf member;
 	const char *part; /* a fixed name of the member, or NULL */
+	struct content object; /* its name as it came; of a flow: none */
 	bool measured; /* the hub asks what each rule costs */
 } inspect;
 
@@ -280,6 +281,24 @@ found_in_name(void *ctx, struct finding *f)
 	finding_done(f);
 }
 
+/* The name that allows are held against; not masked, and told to nobody. */
+static int
+name_piece(struct inspect *i, const char *member)
+{
+	OWN(buf_wipe) struct buf b = {0};
+	const char *whole;
+
+	if (i->object.len == 0)
+		return scan_name(i->scan, NULL);
+	buf_init(&b, IPC_MAX);
+	buf_put(&b, i->object.data, i->object.len);
+	if (member[0] != '\0')
+		buf_printf(&b, "!%s", member);
+	whole = buf_text(&b);
+	/* What is too long has no name: then nothing is allowed by it. */
+	return scan_name(i->scan, whole);
+}
+
 static int
 sink_begin(void *ctx, const char *member, const char *type)
 {
@@ -290,6 +309,9 @@ sink_begin(void *ctx, const char *member, const char *type)
 
 	(void)type;
 	buf_reset(&i->member);
+	r = name_piece(i, member);
+	if (r != 0)
+		return r;
 	if (i->part != NULL && c.len == 0)
 		buf_put(&i->member, i->part, strlen(i->part));
 	else if (c.len > 0)
@@ -396,7 +418,8 @@ answer_job(struct inspect *i, struct job *j, int fd)
 	answer_init(&a, j->id, true);
 	i->answer = &a;
 	i->part = NULL;
-	if (name.len > 0)
+	i->object = name;
+	if (name_piece(i, "") == 0 && name.len > 0)
 		r = scan_mask(i->scan, name, &masked, found_in_name, i);
 	if (r < 0 || buf_error(&masked) != 0) {
 		buf_reset(&masked);
@@ -413,6 +436,7 @@ answer_job(struct inspect *i, struct job *j, int fd)
 	if (i->measured)
 		scan_costs(i->scan, cost_of_rule, i);
 	tell(i, MESSAGE_DONE, &m);
+	i->object = (struct content){0};
 }
 
 /* Returns false for a message that is not the hub's. */

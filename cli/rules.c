@@ -283,7 +283,7 @@ static const struct rules_verb rules_list = {
 
 static const struct rules_verb *const VERBS[] = {&rules_check, &rules_test,
     &rules_list, &rulesnew_verb, &rulesexplain_verb, &rulesdiff_verb,
-    &rulesbench_verb, &rulesseal_sign, &rulesseal_verify, &rulesimport_verb};
+    &rulesbench_verb, &rulesallow_verb, &rulesseal_sign, &rulesseal_verify, &rulesimport_verb};
 
 static void
 help(FILE *to)

@@ -54,6 +54,7 @@ struct pending {
 	struct scanstate_key key;
 	struct finding *findings; /* owned */
 	size_t nfindings, findings_cap, nspans;
+	size_t nallowed; /* of these, covered by an allow */
 	struct scanout_skip *skips; /* owned */
 	size_t nskips, skips_cap;
 };
@@ -213,6 +214,7 @@ add_finding(struct pending *p, struct finding *f)
 	    more(p->findings, p->nfindings, &p->findings_cap, sizeof *f);
 	p->findings[p->nfindings++] = *f;
 	p->nspans += f->nspans;
+	p->nallowed += !finding_alerts(f);
 	*f = (struct finding){0};
 }
 
@@ -223,7 +225,8 @@ remember(struct scan_run *s, const struct pending *p)
 	    .found = p->nfindings > 0, .incomplete = p->nskips > 0};
 	int r;
 
-	if (s->state == NULL || p->directory || p->crashed)
+	/* An allow ends some day, and the file must then be found. */
+	if (s->state == NULL || p->directory || p->crashed || p->nallowed > 0)
 		return;
 	r = scanstate_add(s->state, &p->key, v);
 	if (r == 0)
@@ -249,7 +252,7 @@ finish(struct scan_run *s, struct pending **at, const struct hub_done *d)
 		add_skip(s, p, FULL, "", 0);
 		s->sum.incomplete++;
 	}
-	s->sum.with_findings += p->nfindings > 0;
+	s->sum.with_findings += p->nfindings > p->nallowed;
 	s->sum.files += !p->directory;
 	s->sum.bytes += d->examined;
 	s->through += p->size;
@@ -279,7 +282,10 @@ on_finding(void *ctx, uint64_t id, struct finding *f)
 		finding_done(f);
 		return;
 	}
-	s->sum.found++;
+	if (finding_alerts(f))
+		s->sum.found++;
+	else
+		s->sum.allowed++;
 	add_finding(*pending_find(s, id), f);
 }
 
@@ -621,6 +627,11 @@ verdict(struct scan_run *s)
 		    m->files, m->bytes, m->found, m->with_findings,
 		    m->incomplete);
 		say_reasons(m);
+		if (m->allowed > 0)
+			(void)fprintf(stderr,
+			    "  allowed: %" PRIu64 " more findings, each until "
+			    "the date of its allow\n",
+			    m->allowed);
 		if (m->unchanged > 0)
 			(void)fprintf(stderr,
 			    "%" PRIu64 " files unchanged since they were "

@@ -9,6 +9,7 @@
  *   {"path","size","type","examined":BYTES,"skipped":[{"reason","bytes"}],
  *    "findings":[{"detector","class","confidence","count","unique","member",
  *    "spans":[[from,to],...]}]}
+ * A finding that an allow covers has "allow":{"id","until"}, too.
  */
 #include "cli/scanout.h"
 
@@ -103,7 +104,9 @@ put_row(struct scanout *o, const char *path, const char *word,
 	OWN(buf_done) struct buf b = {0};
 
 	if (o->colour) {
-		red = str_eq(word, "skipped") ? "\033[33m" : "\033[31m";
+		red = str_eq(word, "skipped")   ? "\033[33m"
+		      : str_eq(word, "allowed") ? ""
+						: "\033[31m";
 		plain = "\033[0m";
 	}
 	if (!o->some)
@@ -121,14 +124,23 @@ put_row(struct scanout *o, const char *path, const char *word,
 static void
 table_file(struct scanout *o, const struct scanout_file *f)
 {
-	char count[24];
+	char count[24], what[256];
 
 	for (size_t i = 0; i < f->nfindings; i++) {
 		const struct finding *x = &f->findings[i];
 
 		(void)snprintf(count, sizeof count, "%" PRIu64, x->count);
-		put_row(o, f->path, confidence_name(x->confidence), count,
-		    x->detector, x->member);
+		if (finding_alerts(x))
+			(void)str_copy(what, sizeof what, x->detector);
+		else
+			(void)snprintf(what, sizeof what,
+			    "%s (%s, allowed by %s until %s)", x->detector,
+			    confidence_name(x->confidence), x->allow,
+			    x->allow_until);
+		put_row(o, f->path,
+		    finding_alerts(x) ? confidence_name(x->confidence)
+				      : "allowed",
+		    count, what, x->member);
 	}
 	for (size_t i = 0; i < f->nskips; i++)
 		put_row(o, f->path, "skipped", "", f->skips[i].reason,
@@ -150,6 +162,12 @@ json_finding(struct json *j, const struct finding *f)
 	json_uint(j, "count", f->count);
 	json_uint(j, "unique", f->unique);
 	json_str(j, "member", f->member);
+	if (!finding_alerts(f)) {
+		json_begin_object(j, "allow");
+		json_str(j, "id", f->allow);
+		json_str(j, "until", f->allow_until);
+		json_end_object(j);
+	}
 	json_begin_array(j, "spans");
 	for (size_t i = 0; i < f->nspans; i++) {
 		json_begin_array(j, NULL);

@@ -131,6 +131,9 @@ page_file(struct scanout *o, const struct scanout_file *f)
 		put_text(&b, x->detector);
 		buf_printf(&b, "<br><span class=\"meta\">");
 		put_text(&b, x->class_name);
+		if (!finding_alerts(x))
+			buf_printf(&b, ", allowed by %s until %s", x->allow,
+			    x->allow_until);
 		buf_printf(&b,
 		    "%s</span></td><td class=\"n\">%" PRIu64
 		    "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">",
@@ -201,6 +204,11 @@ page_end(struct scanout *o, const struct scanout_sum *s)
 	put_tile(&b, s->files, "files examined");
 	put_tile(&b, s->incomplete, "parts not examined");
 	buf_printf(&b, "</div>\n");
+	if (s->allowed > 0)
+		buf_printf(&b,
+		    "<p>%" PRIu64 " more are covered by an allow, and are "
+		    "listed with its name and last day.</p>\n",
+		    s->allowed);
 	if (s->unchanged > 0)
 		buf_printf(&b,
 		    "<p>%" PRIu64 " files were unchanged since the last scan "

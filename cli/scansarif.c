@@ -108,6 +108,16 @@ put_result(struct scanout *o, const char *path, const struct finding *f,
 	json_str(&j, "text", text);
 	json_end_object(&j);
 	put_location(&j, path, f->member, span);
+	if (!finding_alerts(f)) {
+		(void)snprintf(text, sizeof text, "allow %s, until %s",
+		    f->allow, f->allow_until);
+		json_begin_array(&j, "suppressions");
+		json_begin_object(&j, NULL);
+		json_str(&j, "kind", "external");
+		json_str(&j, "justification", text);
+		json_end_object(&j);
+		json_end_array(&j);
+	}
 	json_begin_object(&j, "properties");
 	json_str(&j, "class", f->class_name);
 	json_str(&j, "confidence", confidence_name(f->confidence));

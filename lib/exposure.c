@@ -131,6 +131,7 @@ exposure_done(struct exposure *e)
 	free(e->classes);
 	free(e->detectors);
 	free(e->findings);
+	free(e->allows);
 	free(e->places);
 	free(e->sent);
 	free(e->transfers);

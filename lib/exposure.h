@@ -119,6 +119,15 @@ struct exposure_finding {
 	int64_t dport; /* -1: unknown */
 	uint64_t records, entries;
 	bool capped, sample;
+	const char *allow, *allow_until; /* NULL: it raises an alert */
+	int64_t first_us, last_us;
+};
+
+/* What an allow kept from raising alerts, in all that was found. */
+struct exposure_allow {
+	const char *id, *until, *detector;
+	uint64_t entries, records, people;
+	bool unknown; /* somebody unknown, too */
 	int64_t first_us, last_us;
 };
 
@@ -215,6 +224,7 @@ struct exposure {
 	struct exposure_class *classes;
 	struct exposure_detector *detectors;
 	struct exposure_finding *findings;
+	struct exposure_allow *allows;
 	struct exposure_place *places;
 	struct exposure_sent *sent;
 	struct exposure_transfer *transfers;
@@ -225,7 +235,7 @@ struct exposure {
 	struct exposure_provider *providers;
 	size_t nhosts, npeople, ntraits, nclasses, ndetectors, nfindings;
 	size_t nplaces, nsent, ntransfers, ngaps, nalarms, nrules, ndays;
-	size_t nproviders;
+	size_t nproviders, nallows;
 	bool cut[LIST_COUNT]; /* there is more than EXPOSURE_ROWS_MAX */
 	uint64_t files_touched; /* distinct files with a finding */
 	int64_t us[COVERAGE_STATES]; /* of all hosts */

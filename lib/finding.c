@@ -5,7 +5,8 @@
  * Owns: the wire form between inspect and whoever asked it:
  *   str detector, str version, str class, u8 confidence, u8 sensitivity,
  *   blob member, u64 count, u64 unique, u8 flags (1 capped, 2 test data,
- *   4 bulk, 8 tag set), 8 bytes tag, str mask, u32 n, n * (u64 from, u64 to).
+ *   4 bulk, 8 tag set), 8 bytes tag, str mask, str allow, str allow_until,
+ *   u32 n, n * (u64 from, u64 to).
  * Both ends are built together, so the form may change in any release.
  */
 #include "lib/finding.h"
@@ -57,6 +58,8 @@ finding_encode(const struct finding *f, struct buf *out)
 	buf_put_u8(out, flags);
 	buf_put(out, f->tag, sizeof f->tag);
 	buf_put_str(out, f->mask);
+	buf_put_str(out, f->allow);
+	buf_put_str(out, f->allow_until);
 	buf_put_u32(out, (uint32_t)f->nspans);
 	for (size_t i = 0; i < f->nspans; i++) {
 		buf_put_u64(out, f->spans[i].from);
@@ -134,6 +137,8 @@ finding_decode(struct finding *out, struct cur *in)
 	flags = cur_u8(in);
 	tag = cur_bytes(in, sizeof f.tag);
 	cur_str(in, f.mask, sizeof f.mask);
+	cur_str(in, f.allow, sizeof f.allow);
+	cur_str(in, f.allow_until, sizeof f.allow_until);
 	if (r == 0)
 		r = decode_spans(&f, in);
 	if (r == 0 &&
@@ -142,7 +147,8 @@ finding_decode(struct finding *out, struct cur *in)
 		sensitivity > SENSITIVITY_CRITICAL || f.count == 0 ||
 		f.unique > f.count || (flags & ~FLAGS) != 0 ||
 		!plain(f.detector) || !plain(f.version) ||
-		!plain(f.class_name) || !plain(f.mask)))
+		!plain(f.class_name) || !plain(f.mask) || !plain(f.allow) ||
+		!plain(f.allow_until)))
 		r = -EBADMSG;
 	if (r != 0) {
 		finding_done(&f);

@@ -53,9 +53,18 @@ struct finding {
 	uint8_t tag[FINDING_TAG_LEN]; /* keyed digest of the first value */
 	bool tag_set;
 	char mask[48]; /* shape of the first value, as its rule allows */
+	char allow[64]; /* "", or who answers for it: no alert */
+	char allow_until[12]; /* "2027-06-30", the last day of that */
 	struct span *spans; /* the first FINDING_SPANS_MAX, ascending */
 	size_t nspans;
 };
+
+/* finding_alerts - false for one that an allow covers: it is only recorded. */
+static inline bool
+finding_alerts(const struct finding *f)
+{
+	return f->allow[0] == '\0';
+}
 
 /* finding_done - frees member and spans; zeroes the rest. */
 void finding_done(struct finding *f);

@@ -87,6 +87,15 @@ int ruleset_test(const struct ruleset *r, ruleset_line_fn *line, void *ctx,
 int ruleset_check(
     const struct ruleset *r, struct problems *problems) MUST_CHECK;
 
+/*
+ * ruleset_allow - what value_sha256_hmac says of a value: 32 hex digits.
+ * @guessable: whether the detector's values are few enough to try them all.
+ * Returns 0, -ENOENT without such a detector, -EINVAL for an empty value or one
+ * that is longer than a match can be.
+ */
+int ruleset_allow(const struct ruleset *r, const char *detector,
+    const void *value, size_t len, char out[33], bool *guessable) MUST_CHECK;
+
 /* A scan in progress: one at a time, reusable, bound to one ruleset. */
 struct scan;
 
@@ -97,6 +106,12 @@ void scan_freep(struct scan **s);
 void scan_key(struct scan *s, const uint8_t key[32]);
 /* scan_begin - starts a piece of text: bytes of UTF-8 as far as they are. */
 void scan_begin(struct scan *s);
+/*
+ * scan_name - the name of the object of the pieces to come, with "!member"
+ * behind it, for allows that name a path; NULL: it has none. It is copied.
+ * Returns 0 or -ENOMEM.
+ */
+int scan_name(struct scan *s, const char *name) MUST_CHECK;
 /*
  * scan_feed - the next bytes. The findings do not depend on where the bytes
  * are cut. Memory is bounded whatever the length.

@@ -124,8 +124,8 @@ is_uuid(const char *s)
 	return s[36] == '\0';
 }
 
-static bool
-is_id(const char *s, size_t max)
+bool
+detector_id(const char *s, size_t max)
 {
 	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_.-");
 
@@ -156,11 +156,12 @@ identity(const struct yaml *y, struct detector *d, struct diag *why)
 	    (r = yaml_text(class, &d->class_name, why)) != 0 ||
 	    (r = yaml_text(uuid, &d->uuid, why)) != 0)
 		return r;
-	if (!is_id(d->id, sizeof((struct finding *)0)->detector - 1))
+	if (!detector_id(d->id, sizeof((struct finding *)0)->detector - 1))
 		return yaml_fail(id, why,
 		    "an id is small letters, digits, \"_\", \"-\" and \".\", "
 		    "at most 95");
-	if (!is_id(d->class_name, sizeof((struct finding *)0)->class_name - 1))
+	if (!detector_id(
+		d->class_name, sizeof((struct finding *)0)->class_name - 1))
 		return yaml_fail(class, why,
 		    "a class is small letters, digits, \"_\" and \".\"");
 	if (!is_uuid(d->uuid))
@@ -1073,7 +1074,7 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "prefilter", "primary", "levels", "flags", "thresholds", "decode",
 	    "allow", "mask", "quiet", "tests", NULL};
 	static const char *const later[] = {
-	    "replaces", "override", "decode", "allow", NULL};
+	    "replaces", "override", "decode", NULL};
 	int r;
 
 	*d = (struct detector){.at = y, .pack = p};
@@ -1085,6 +1086,8 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	    (r = levels(y, p, d, why)) != 0 ||
 	    (r = flags(yaml_get(y, "flags"), p, d, why)) != 0 ||
 	    (r = thresholds(yaml_get(y, "thresholds"), d, why)) != 0 ||
+	    (r = allows_parse(yaml_get(y, "allow"), false, &d->own_allows,
+		 &d->nown_allows, why)) != 0 ||
 	    (r = mask(yaml_get(y, "mask"), d, why)) != 0)
 		return r;
 	return samples(yaml_get(y, "tests"), d, why);
@@ -1104,5 +1107,9 @@ detector_done(struct detector *d)
 	for (size_t i = 0; i < d->nsamples; i++)
 		free(d->samples[i].decoded);
 	free(d->samples);
+	for (size_t i = 0; i < d->nown_allows; i++)
+		allow_done(&d->own_allows[i]);
+	free(d->own_allows);
+	free(d->allows);
 	*d = (struct detector){0};
 }

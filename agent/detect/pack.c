@@ -375,8 +375,8 @@ sections(const struct yaml *doc, struct diag *why)
 int
 pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 {
-	static const char *const keys[] = {
-	    "pack", "lists", "patterns", "detectors", "policies", NULL};
+	static const char *const keys[] = {"pack", "lists", "patterns",
+	    "detectors", "allow", "policies", NULL};
 	size_t before = l->fatal;
 	struct diag d = {""};
 	int r;
@@ -392,6 +392,11 @@ pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 	if (r == 0 && l->fatal == before)
 		r = detectors(yaml_get(doc, "detectors"), p, l);
 	if (r == 0)
+		r = told(l, &d,
+		    allows_parse(yaml_get(doc, "allow"), true, &p->allows,
+			&p->nallows, &d));
+	d = (struct diag){""};
+	if (r == 0)
 		r = told(l, &d, sections(doc, &d));
 	if (r != 0)
 		return r;
@@ -405,6 +410,9 @@ pack_done(struct pack *p)
 		detector_done(&p->detectors[i]);
 	for (size_t i = 0; i < p->nlists; i++)
 		free(p->lists[i].sorted);
+	for (size_t i = 0; i < p->nallows; i++)
+		allow_done(&p->allows[i]);
+	free(p->allows);
 	free(p->detectors);
 	free(p->lists);
 	yaml_free(p->doc);

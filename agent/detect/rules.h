@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/detect/allow.h"
 #include "agent/detect/detect.h"
 #include "agent/detect/pattern.h"
 #include "agent/detect/plan.h"
@@ -32,6 +33,7 @@ enum {
 	RULES_TERMS_MAX = 5000,
 	RULES_DETECTORS_MAX = 4096,
 	RULES_PACKS_MAX = 256,
+	RULES_ALLOWS_MAX = 1000, /* in one list */
 	RULES_MASK_FIRST_MAX = 6, /* PCI DSS 4.0, 3.4.1 */
 	RULES_MASK_LAST_MAX = 4,
 };
@@ -134,6 +136,11 @@ struct detector {
 	size_t nlevels;
 	const struct terms *test_values; /* flags: known samples */
 	uint64_t bulk_unique, bulk_min; /* 0: not asked */
+	struct allow *own_allows; /* owned */
+	size_t nown_allows;
+	/* Its own, then those of other packs; borrowed, the array is owned. */
+	const struct allow **allows;
+	size_t nallows;
 	unsigned keep_first, keep_last;
 	struct sample *samples; /* owned */
 	size_t nsamples;
@@ -146,6 +153,8 @@ struct pack {
 	size_t nlists;
 	struct detector *detectors; /* owned */
 	size_t ndetectors;
+	struct allow *allows; /* owned; each names its detector */
+	size_t nallows;
 };
 
 struct ruleset {
@@ -158,6 +167,7 @@ struct ruleset {
 	char digest[65];
 	unsigned most; /* the widest match */
 	uint32_t before, after; /* bytes of context that evidence may look at */
+	bool allows; /* some detector has one */
 };
 
 /* Where problems go while a set is loaded. */
@@ -208,6 +218,16 @@ int terms_encode(const char *text, size_t len, const char *encoding,
 /* detector_points - the points of the evidence of @bits that a level asks for. */
 unsigned detector_points(
     const struct detector *d, const struct level *l, uint64_t bits);
+/* detector_id - small letters, digits, "_", "-" and ".", at most @max of them. */
+bool detector_id(const char *s, size_t max);
+/* allow_guessable - whether a detector's values can all be tried. */
+bool allow_guessable(const struct detector *d);
+/*
+ * allows_parse - the entries of a list under "allow"; @y may be NULL.
+ * *out is owned by the caller, also on failure.
+ */
+int allows_parse(const struct yaml *y, bool site, struct allow **out, size_t *n,
+    struct diag *why) MUST_CHECK;
 
 /* subset_check - refuses what the matching stages do not share. */
 int subset_check(const char *pattern, struct diag *why) MUST_CHECK;

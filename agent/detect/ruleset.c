@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "agent/detect/rules.h"
+#include "lib/clock.h"
 #include "lib/seal.h"
 #include "lib/str.h"
 
@@ -60,6 +61,7 @@ struct load {
 	struct ruleset *set;
 	struct seal_hash *hash;
 	struct loader to;
+	int64_t now_us;
 };
 
 static int
@@ -198,6 +200,74 @@ check_unique(struct load *l)
 	}
 }
 
+static struct detector *
+detector_named(struct ruleset *r, const char *id)
+{
+	for (size_t i = 0; i < r->npacks; i++)
+		for (size_t k = 0; k < r->packs[i].ndetectors; k++)
+			if (str_eq(r->packs[i].detectors[k].id, id))
+				return &r->packs[i].detectors[k];
+	return NULL;
+}
+
+static void
+add_allow(struct load *l, struct detector *d, const struct allow *a)
+{
+	for (size_t i = 0; i < d->nallows; i++)
+		if (str_eq(d->allows[i]->id, a->id))
+			loader_note(&l->to, a->at, true, true, "duplicate-id",
+			    "%s has the allow \"%s\" already", d->id, a->id);
+	if (d->nallows == ALLOW_MAX) {
+		loader_note(&l->to, a->at, true, true, "too-many",
+		    "more than %d allows of %s", ALLOW_MAX, d->id);
+		return;
+	}
+	d->allows[d->nallows++] = a;
+	l->set->allows = true;
+	if (a->until_us <= l->now_us)
+		loader_note(&l->to, a->at, false, false, "expired-allow",
+		    "the allow \"%s\" of %s ended with %s and does nothing",
+		    a->id, d->id, a->until);
+	if (a->keyed && allow_guessable(d))
+		loader_note(&l->to, a->at, false, false, "guessable-allow",
+		    "whoever has the pack can find the value of \"%s\" by "
+		    "trying all that %s may be",
+		    a->id, d->id);
+}
+
+/* What a detector allows itself, then what other packs allow of it. */
+static int
+tie_allows(struct load *l)
+{
+	struct ruleset *r = l->set;
+
+	for (size_t i = 0; i < r->npacks; i++)
+		for (size_t k = 0; k < r->packs[i].ndetectors; k++) {
+			struct detector *d = &r->packs[i].detectors[k];
+
+			d->allows = calloc(ALLOW_MAX, sizeof(void *));
+			if (d->allows == NULL)
+				return -ENOMEM;
+			for (size_t j = 0; j < d->nown_allows; j++)
+				add_allow(l, d, &d->own_allows[j]);
+		}
+	for (size_t i = 0; i < r->npacks; i++)
+		for (size_t k = 0; k < r->packs[i].nallows; k++) {
+			const struct allow *a = &r->packs[i].allows[k];
+			struct detector *d = detector_named(r, a->detector);
+
+			if (d != NULL)
+				add_allow(l, d, a);
+			else
+				loader_note(&l->to, a->at, true, false,
+				    "unknown-detector",
+				    "the allow \"%s\" is for \"%s\", which "
+				    "is not in the set",
+				    a->id, a->detector);
+		}
+	return 0;
+}
+
 /* The bounds that a scan needs, over all detectors. */
 static void
 bounds(struct ruleset *r)
@@ -215,6 +285,14 @@ bounds(struct ruleset *r)
 				r->before = 4 * e->before;
 			if (4 * e->after > r->after)
 				r->after = 4 * e->after;
+		}
+		for (size_t k = 0; k < d->nallows; k++) {
+			if (d->allows[k]->target != ALLOW_WHOLE_LINE)
+				continue;
+			if (ALLOW_LINE > r->before)
+				r->before = ALLOW_LINE;
+			if (ALLOW_LINE > r->after)
+				r->after = ALLOW_LINE;
 		}
 		if (!regex_jit(d->regex))
 			r->slow = "PCRE2 has no JIT here; patterns are "
@@ -288,6 +366,7 @@ finish(struct load *l)
 	struct ruleset *r = l->set;
 	uint8_t digest[SEAL_HASH];
 	size_t n = 0;
+	int e;
 
 	for (size_t i = 0; i < r->npacks; i++)
 		n += r->packs[i].ndetectors;
@@ -310,6 +389,9 @@ finish(struct load *l)
 		for (size_t k = 0; k < r->packs[i].ndetectors; k++)
 			r->detectors[r->n++] = &r->packs[i].detectors[k];
 	check_unique(l);
+	e = tie_allows(l);
+	if (e != 0)
+		return e;
 	if (l->to.fatal > 0)
 		return -EBADMSG;
 	seal_hash_end(l->hash, digest);
@@ -320,6 +402,7 @@ finish(struct load *l)
 static int
 begin(struct load *l)
 {
+	l->now_us = clock_now().wall_us;
 	l->set = calloc(1, sizeof *l->set);
 	if (l->set == NULL)
 		return -ENOMEM;

@@ -47,6 +47,7 @@ enum {
 	RANGES_MAX = 4096,
 	/* Limits hit before a detector is left out for the rest of a piece. */
 	LIMITS_MAX = 64,
+	CONFIDENCES = CONFIDENCE_HIGH + 1,
 };
 
 /* A match whose confidence waits for what is behind it. */
@@ -59,6 +60,7 @@ struct held {
 	uint64_t passed; /* validators */
 	bool test;
 	bool demote;
+	uint8_t allow; /* 0: none covers it, else its place and one */
 };
 
 /* Places where a match may start, behind s->done; both are within. */
@@ -95,7 +97,9 @@ struct lane {
 	size_t old; /* those before it count for nobody any more */
 	size_t held_cap;
 	struct near_by *near_by; /* one a piece of evidence; owned */
-	struct tally tallies[CONFIDENCE_HIGH + 1];
+	/* A row of confidences; then one for each allow of the rule. */
+	struct tally *tallies; /* owned */
+	size_t ntallies;
 	struct scan_cost cost;
 };
 
@@ -122,6 +126,8 @@ struct scan {
 	bool open;
 	bool masking;
 	bool measured;
+	char *name; /* of the object and its member, or NULL; owned */
+	int64_t wall_us; /* when the piece began, for allows */
 	struct explain *explain; /* NULL: nobody asks why; owned */
 	int err;
 	uint64_t indeterminate;
@@ -144,10 +150,12 @@ scan_free(struct scan *s)
 		     k++)
 			free(l->near_by[k].ticks);
 		free(l->near_by);
-		for (size_t k = 0; k < ARRAY_LEN(l->tallies); k++)
+		for (size_t k = 0; k < l->ntallies; k++)
 			tally_done(&l->tallies[k]);
+		free(l->tallies);
 	}
 	free(s->lanes);
+	free(s->name);
 	if (s->window != NULL)
 		explicit_bzero(s->window, s->size);
 	free(s->window);
@@ -184,6 +192,10 @@ lane_init(struct lane *l, const struct detector *d)
 	int r = 0;
 
 	*l = (struct lane){.rule = d, .gap = 1};
+	l->tallies = calloc((1 + d->nallows) * CONFIDENCES, sizeof *l->tallies);
+	if (l->tallies == NULL)
+		return -ENOMEM;
+	l->ntallies = (1 + d->nallows) * CONFIDENCES;
 	if (d->within == 0)
 		return 0;
 	/* Matches do not overlap: so many at most lie in two windows. */
@@ -291,7 +303,7 @@ reset(struct scan *s)
 		for (size_t k = 0; l->near_by != NULL && k < l->rule->nevidence;
 		     k++)
 			near_by_reset(&l->near_by[k]);
-		for (size_t k = 0; k < ARRAY_LEN(l->tallies); k++)
+		for (size_t k = 0; k < l->ntallies; k++)
 			tally_done(&l->tallies[k]);
 	}
 }
@@ -301,6 +313,20 @@ scan_begin(struct scan *s)
 {
 	reset(s);
 	s->open = true;
+	if (s->rules->allows)
+		s->wall_us = clock_now().wall_us;
+}
+
+int
+scan_name(struct scan *s, const char *name)
+{
+	char *copy = name != NULL && s->rules->allows ? strdup(name) : NULL;
+
+	if (name != NULL && s->rules->allows && copy == NULL)
+		return -ENOMEM;
+	free(s->name);
+	s->name = copy;
+	return 0;
 }
 
 /* ---- evidence and levels ---- */
@@ -603,7 +629,7 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 	}
 	if (c == CONFIDENCE_NONE)
 		return;
-	t = &l->tallies[c];
+	t = &l->tallies[h->allow * CONFIDENCES + c];
 	if (t->count == 0) {
 		size_t n = normal(s, d, h->value);
 
@@ -729,6 +755,34 @@ gate_open(struct scan *s, const struct detector *d, const struct regex_match *m)
 	return r > 0;
 }
 
+/* The first allow that covers the match, as struct held has it. */
+static uint8_t
+allow_of(struct scan *s, const struct detector *d, const struct regex_match *m,
+    size_t normal_len)
+{
+	size_t from = m->from[0], to = m->to[0];
+	size_t low = from > ALLOW_LINE ? from - ALLOW_LINE : 0;
+	size_t high = s->len - to > ALLOW_LINE ? to + ALLOW_LINE : s->len;
+	struct allow_match at = {.uuid = d->uuid,
+	    .value = s->normal,
+	    .value_len = normal_len,
+	    .match = s->window + from,
+	    .match_len = to - from,
+	    .name = s->name,
+	    .wall_us = s->wall_us};
+
+	while (from > low && s->window[from - 1] != '\n')
+		from--;
+	while (to < high && s->window[to] != '\n')
+		to++;
+	at.line = s->window + from;
+	at.line_len = to - from;
+	for (size_t i = 0; i < d->nallows; i++)
+		if (allow_holds(d->allows[i], s->room, &at))
+			return (uint8_t)(i + 1);
+	return 0;
+}
+
 /* Takes a match of the pattern; false if it is refuted. */
 static bool
 take(struct scan *s, struct lane *l, const struct regex_match *m)
@@ -758,6 +812,8 @@ take(struct scan *s, struct lane *l, const struct regex_match *m)
 	h.hash = tally_hash(s->hash_key, s->normal, n);
 	h.test = d->test_values != NULL &&
 		 known_sample(d->test_values, s->normal, n);
+	if (d->nallows > 0)
+		h.allow = allow_of(s, d, m, n);
 	h.bits = evidence_here(s, d, m, h.passed);
 	hold(s, l, h);
 	return true;
@@ -994,16 +1050,23 @@ scan_feed(struct scan *s, struct content c)
 
 static void
 finding_of(
-    const struct scan *s, struct lane *l, enum confidence c, struct finding *f)
+    const struct scan *s, struct lane *l, size_t which, struct finding *f)
 {
 	const struct detector *d = l->rule;
-	struct tally *t = &l->tallies[c];
+	struct tally *t = &l->tallies[which];
+	enum confidence c = (enum confidence)(which % CONFIDENCES);
 
 	*f = (struct finding){.confidence = c, .sensitivity = d->sensitivity};
 	(void)str_copy(f->detector, sizeof f->detector, d->id);
 	(void)str_copy(f->version, sizeof f->version, d->pack->version);
 	(void)str_copy(f->class_name, sizeof f->class_name, d->class_name);
 	(void)str_copy(f->mask, sizeof f->mask, t->mask);
+	if (which >= CONFIDENCES) {
+		const struct allow *a = d->allows[which / CONFIDENCES - 1];
+
+		(void)str_copy(f->allow, sizeof f->allow, a->id);
+		(void)str_copy(f->allow_until, sizeof f->allow_until, a->until);
+	}
 	f->count = t->count;
 	f->unique = t->used;
 	f->unique_capped = t->capped;
@@ -1020,17 +1083,22 @@ finding_of(
 static int
 collect(struct scan *s, struct finding **out, size_t *n)
 {
-	size_t max = s->rules->n * CONFIDENCE_HIGH;
+	size_t max = 0;
 
+	for (size_t i = 0; i < s->rules->n; i++)
+		for (size_t k = 0; k < s->lanes[i].ntallies; k++)
+			max += s->lanes[i].tallies[k].count > 0;
 	*n = 0;
-	*out = calloc(max, sizeof **out);
+	*out = calloc(max + 1, sizeof **out);
 	if (*out == NULL)
 		return -ENOMEM;
-	for (unsigned c = CONFIDENCE_HIGH; c > CONFIDENCE_NONE; c--)
+	for (size_t c = CONFIDENCE_HIGH; c > CONFIDENCE_NONE; c--)
 		for (size_t i = 0; i < s->rules->n; i++)
-			if (s->lanes[i].tallies[c].count > 0)
-				finding_of(s, &s->lanes[i], (enum confidence)c,
-				    &(*out)[(*n)++]);
+			for (size_t k = c; k < s->lanes[i].ntallies;
+			     k += CONFIDENCES)
+				if (s->lanes[i].tallies[k].count > 0)
+					finding_of(s, &s->lanes[i], k,
+					    &(*out)[(*n)++]);
 	return 0;
 }
 

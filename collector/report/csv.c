@@ -51,6 +51,8 @@ enum column {
 	COLUMN_DEGRADED,
 	COLUMN_BLIND,
 	COLUMN_UNKNOWN,
+	COLUMN_ALLOW,
+	COLUMN_ALLOW_UNTIL,
 	COLUMNS
 };
 
@@ -85,6 +87,8 @@ static const char *const NAMES[COLUMNS] = {
     [COLUMN_DEGRADED] = "seconds_degraded",
     [COLUMN_BLIND] = "seconds_blind",
     [COLUMN_UNKNOWN] = "seconds_unknown",
+    [COLUMN_ALLOW] = "allow",
+    [COLUMN_ALLOW_UNTIL] = "allow_until",
 };
 
 /* One row in the making: borrowed texts, and room for numbers. */
@@ -181,6 +185,8 @@ put_finding(struct buf *out, const struct exposure_finding *f)
 	set_number(&r, COLUMN_RECORDS, f->records);
 	r.cells[COLUMN_CAPPED] = f->capped ? "yes" : "no";
 	r.cells[COLUMN_SAMPLES] = f->sample ? "yes" : "no";
+	r.cells[COLUMN_ALLOW] = f->allow;
+	r.cells[COLUMN_ALLOW_UNTIL] = f->allow_until;
 	set_number(&r, COLUMN_TIMES, f->entries);
 	set_time(&r, COLUMN_FIRST, f->first_us);
 	set_time(&r, COLUMN_LAST, f->last_us);

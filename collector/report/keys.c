@@ -292,6 +292,8 @@ put_finding(struct json *j, const struct exposure_finding *f)
 	json_uint(j, "records", f->records);
 	json_bool(j, "records_at_least", f->capped);
 	json_bool(j, "samples", f->sample);
+	put_text(j, "allow", f->allow);
+	put_text(j, "allow_until", f->allow_until);
 	json_uint(j, "times", f->entries);
 	put_span(j, f->first_us, f->last_us);
 	json_end_object(j);
@@ -303,6 +305,27 @@ put_findings(struct json *j, const struct exposure *e)
 	json_begin_array(j, "findings");
 	for (size_t i = 0; i < e->nfindings; i++)
 		put_finding(j, &e->findings[i]);
+	json_end_array(j);
+}
+
+static void
+put_allows(struct json *j, const struct exposure *e)
+{
+	json_begin_array(j, "allowed");
+	for (size_t i = 0; i < e->nallows; i++) {
+		const struct exposure_allow *a = &e->allows[i];
+
+		json_begin_object(j, NULL);
+		put_text(j, "allow", a->id);
+		put_text(j, "until", a->until);
+		put_text(j, "detector", a->detector);
+		json_uint(j, "times", a->entries);
+		json_uint(j, "records", a->records);
+		json_uint(j, "people", a->people);
+		json_bool(j, "people_unknown", a->unknown);
+		put_span(j, a->first_us, a->last_us);
+		json_end_object(j);
+	}
 	json_end_array(j);
 }
 
@@ -532,6 +555,7 @@ keys_exposure(const struct exposure *e, struct buf *out)
 	put_classes(&j, e);
 	put_detectors(&j, e);
 	put_findings(&j, e);
+	put_allows(&j, e);
 	put_left(&j, e);
 	put_days(&j, e);
 	put_gaps(&j, e);

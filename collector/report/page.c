@@ -670,7 +670,15 @@ finding(struct buf *out, const struct exposure_finding *f)
 	html_cell_code(out, f->detector);
 	html_raw(out, "<td>");
 	html_text(out, f->confidence);
-	html_raw(out, f->sample ? " (samples)</td>" : "</td>");
+	html_raw(out, f->sample ? " (samples)" : "");
+	if (f->allow != NULL) {
+		html_raw(out, "<br><span class=\"note\">allowed by ");
+		html_text(out, f->allow);
+		html_raw(out, " until ");
+		html_text(out, f->allow_until);
+		html_raw(out, "</span>");
+	}
+	html_raw(out, "</td>");
 	cell_range(out, f->records, f->records, f->capped);
 	html_cell_number(out, f->entries);
 	html_row_end(out);
@@ -693,6 +701,38 @@ findings(struct buf *out, const struct exposure *e)
 	note(out,
 	    "No matched content is kept anywhere: only which detector matched, "
 	    "where, and how often.");
+}
+
+static void
+allowed(struct buf *out, const struct exposure *e)
+{
+	static const char *const COLUMNS[] = {"Allow", "Until", "Detector",
+	    "#Times", "#Records", "#People", "First", "Last", NULL};
+
+	if (e->nallows == 0)
+		return;
+	html_raw(out, "<h3>Suppressed: found, and allowed by name</h3>\n");
+	html_table(out, COLUMNS, "allows");
+	for (size_t i = 0; i < shown(e->nallows); i++) {
+		const struct exposure_allow *a = &e->allows[i];
+
+		html_row(out);
+		html_cell_code(out, a->id);
+		html_cell(out, a->until);
+		html_cell_code(out, a->detector);
+		html_cell_number(out, a->entries);
+		html_cell_number(out, a->records);
+		html_cell_people(out, a->people, a->unknown);
+		html_cell_time(out, a->first_us);
+		html_cell_time(out, a->last_us);
+		html_row_end(out);
+	}
+	html_table_end(out);
+	rest(out, e->nallows, false);
+	note(out,
+	    "An allow of the rules lets these raise no alert until its date. "
+	    "They are recorded like all others, and no record count leaves "
+	    "them out but the low one.");
 }
 
 /* ---- what was not seen ---- */
@@ -850,6 +890,7 @@ page_exposure(const struct exposure *e, struct buf *out)
 	people(out, e);
 	grades(out, e);
 	findings(out, e);
+	allowed(out, e);
 	detectors(out, e);
 	gaps(out, e);
 	alarms(out, e);

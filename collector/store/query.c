@@ -115,11 +115,12 @@ static const struct part PARTS[] = {
      * How many distinct values one detector, at one confidence, found in one
      * object. The same object read again holds the same values.
      */
-    {"values", "confidence,max(coalesce(uniq,count,1)) n,"
+    {"values", "confidence,allow,max(coalesce(uniq,count,1)) n,"
 	       "max(coalesce(uniq_capped,0)) capped,"
 	       "min(coalesce(test_data,0)) sample"},
-    {"apart", "confidence,agent_id,path,member,detector"},
-    {"sums", "sum(CASE WHEN confidence='high' AND sample=0 THEN n ELSE 0 END)"
+    {"apart", "confidence,allow,agent_id,path,member,detector"},
+    {"sums", "sum(CASE WHEN confidence='high' AND sample=0 AND allow IS NULL"
+	     " THEN n ELSE 0 END)"
 	     " lo,sum(n) hi,max(capped) capped,"
 	     "sum(CASE WHEN sample THEN n ELSE 0 END) samples"},
     /* Findings in what was sent. A flow that is open has no entry yet. */
@@ -424,6 +425,28 @@ row_finding(struct stmt *s, struct exposure *e)
 	f->entries = number(s, 21);
 	f->first_us = stmt_int(s, 22);
 	f->last_us = stmt_int(s, 23);
+	f->allow = text(s, 26, e);
+	f->allow_until = text(s, 27, e);
+	return 0;
+}
+
+static int
+row_allow(struct stmt *s, struct exposure *e)
+{
+	struct exposure_allow *a =
+	    exposure_add(&e->allows, &e->nallows, sizeof *a);
+
+	if (a == NULL)
+		return -ENOMEM;
+	a->id = text(s, 0, e);
+	a->until = text(s, 1, e);
+	a->detector = text(s, 2, e);
+	a->entries = number(s, 3);
+	a->people = number(s, 4);
+	a->unknown = stmt_int(s, 5) != 0;
+	a->first_us = stmt_int(s, 6);
+	a->last_us = stmt_int(s, 7);
+	a->records = number(s, 8);
 	return 0;
 }
 
@@ -759,11 +782,25 @@ static const struct question FINDINGS = {
     "max(sensitivity),max(mask),max(coalesce(uniq,count,1)) n,"
     "max(coalesce(uniq_capped,0)),min(coalesce(test_data,0)),count(*),"
     "min(wall_us),max(wall_us),max({rank}) rank,"
-    "CASE confidence WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END sure"
+    "CASE confidence WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END sure,"
+    "allow,allow_until"
     " FROM finding WHERE {of} GROUP BY agent_id,2,grade,account,channel,op,"
-    "path,member,src,dst,dport,host,class,detector,version,confidence"
+    "path,member,src,dst,dport,host,class,detector,version,confidence,"
+    "allow,allow_until"
     " ORDER BY rank DESC,sure DESC,n DESC,min(wall_us),path,detector LIMIT ?4",
     row_finding, ROWS};
+
+static const struct question ALLOWS = {
+    "WITH f AS MATERIALIZED (SELECT * FROM finding WHERE {of} AND"
+    " allow IS NOT NULL),"
+    "r AS (SELECT allow a,allow_until u,detector d,sum(n) n FROM"
+    " (SELECT allow_until,detector,{values} FROM f GROUP BY allow_until,"
+    "{apart}) GROUP BY 1,2,3)"
+    "SELECT allow,allow_until,detector,count(*),{somebody},{nobody},"
+    "min(wall_us),max(wall_us),r.n FROM f JOIN r ON a=allow AND"
+    " u IS allow_until AND d IS detector GROUP BY 1,2,3 ORDER BY 1,2,3"
+    " LIMIT ?4",
+    row_allow, ROWS};
 
 static const struct question PLACES = {
     "WITH {sent},"
@@ -895,8 +932,8 @@ query_exposure(struct query *q, struct exposure *e)
 {
 	static const struct question *const ALL[] = {&HOSTS, &HARMS, &TYPES,
 	    &GRADES, &KNOWN, &NOBODYS, &PEOPLE, &TRAIT_LIST, &CLASSES, &FILES,
-	    &DETECTORS, &FINDINGS, &PLACES, &SENT, &TRANSFERS, &GAPS, &ALARMS,
-	    &RULES, &DAYS};
+	    &DETECTORS, &FINDINGS, &ALLOWS, &PLACES, &SENT, &TRANSFERS, &GAPS,
+	    &ALARMS, &RULES, &DAYS};
 	int r = ask_all(q, e, ALL, ARRAY_LEN(ALL));
 
 	/* A mistyped name is told beside those that there are. */

@@ -45,7 +45,7 @@ static const char TABLES[] =
     " dst TEXT, dport INT, flow, detector TEXT, version, class TEXT,"
     " confidence TEXT, sensitivity TEXT, count INT, uniq INT, uniq_capped INT,"
     " test_data INT, bulk INT, mask TEXT, tag TEXT, exe TEXT, src TEXT,"
-    " rules TEXT, " KEY ");"
+    " rules TEXT, allow TEXT, allow_until TEXT, " KEY ");"
     "CREATE INDEX finding_of ON finding(provider, wall_us);"
     "CREATE TABLE access(" PLACE "wall_us INT, provider TEXT, person TEXT,"
     " grade TEXT, why TEXT, account TEXT, session, op TEXT, path TEXT,"
@@ -81,6 +81,25 @@ static const char TABLES[] =
     " kind TEXT, detail TEXT);"
     "CREATE INDEX alarm_of ON alarm(agent_id, kind);";
 
+/* From each version to the next one. */
+static const char *const STEPS[SCHEMA_VERSION] = {
+    [1] = "ALTER TABLE finding ADD COLUMN allow TEXT;"
+	  "ALTER TABLE finding ADD COLUMN allow_until TEXT;",
+};
+
+/* The tables of a version that this program knows; 0 is none yet. */
+static int
+bring_up(struct db *db, int64_t version, struct diag *why)
+{
+	int r = 0;
+
+	if (version == 0)
+		return db_exec(db, TABLES, why);
+	for (; version < SCHEMA_VERSION && r == 0; version++)
+		r = db_exec(db, STEPS[version], why);
+	return r;
+}
+
 int
 schema_make(struct db *db, struct diag *why)
 {
@@ -91,14 +110,14 @@ schema_make(struct db *db, struct diag *why)
 		return r;
 	if (version == SCHEMA_VERSION)
 		return 0;
-	if (version != 0)
+	if (version < 0 || version > SCHEMA_VERSION)
 		return diag_set(why, -EBADMSG,
 		    "the store has version %lld, this program knows %d",
 		    (long long)version, SCHEMA_VERSION);
 	r = db_begin(db);
 	if (r != 0)
 		return r;
-	r = db_exec(db, TABLES, why);
+	r = bring_up(db, version, why);
 	if (r == 0)
 		r = db_set_version(db, SCHEMA_VERSION);
 	if (r == 0)

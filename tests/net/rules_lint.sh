@@ -111,6 +111,18 @@ has duplicate-uuid error 28 '$a\
 has overlap warning 28 '$a\
   - {id: t.b, uuid: 00000000-0000-4000-8000-000000000002, title: T, class: t, references: [R], prefilter: {reason: r}, primary: {pattern: "B-[0-9]{7}"}, levels: [{confidence: low, all: []}], tests: [{text: B-1123456, expect: low}, {text: B-1123457, expect: low}, {text: B-1123458, expect: low}, {text: x, expect: none}]}'
 
+# ---- allows ----
+allow() { # CONDITION DATE
+	printf 's/^( *)mask:/\\1allow: [{id: a, owner: o, reason: r, expires: %s, %s}]\\n&/' \
+		"$2" "$1"
+}
+has expired-allow warning 22 "$(allow 'value: x' 2001-01-01)"
+has guessable-allow warning 22 "$(allow \
+	'value_sha256_hmac: 00000000000000000000000000000000' 2999-12-31)"
+has unknown-detector error 7 's/^lists:/allow:\
+  - {id: a, detector: t.b, owner: o, reason: r, expires: 2999-12-31, value: x}\
+&/'
+
 # ---- whole sets ----
 rm -rf p
 mkdir p

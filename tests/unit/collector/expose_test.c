@@ -306,7 +306,7 @@ the_keys_stay(void **state)
 	    "generated", "user", "via", "period", "known", "summary",
 	    "complete", "coverage", "entries", "first", "last", "attribution",
 	    "entries_of_nobody", "people", "files_touched", "classes",
-	    "detectors", "findings", "left", "days", "gaps", "alarms", "rules",
+	    "detectors", "findings", "allowed", "left", "days", "gaps", "alarms", "rules",
 	    "cut"};
 	struct scene *s = *state;
 	json_t *j;

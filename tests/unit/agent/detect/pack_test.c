@@ -150,7 +150,6 @@ test_not_yet(void **state UNUSED)
 	    {{.more = "    replaces: [x]\n"}, "replaces"},
 	    {{.more = "    override: true\n"}, "override"},
 	    {{.more = "    decode: [base64]\n"}, "decode"},
-	    {{.more = "    allow: [{id: a}]\n"}, "allow"},
 	    {{.more = "    flags: [{when: {value_in: x}, set: expired}]\n",
 		 .top = "lists: {x: {match: exact, terms: [a]}}\n"},
 		"expired"},
