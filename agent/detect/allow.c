@@ -200,28 +200,6 @@ allow_guessable(const struct detector *d)
 	return !str_starts(d->class_name, "secret.");
 }
 
-int
-ruleset_allow(const struct ruleset *r, const char *detector, const void *value,
-    size_t len, char out[33], bool *guessable)
-{
-	const struct detector *d = NULL;
-	uint8_t normal[RULES_WIDTH_MAX], hmac[ALLOW_HMAC];
-
-	for (size_t i = 0; i < r->n && d == NULL; i++)
-		if (str_eq(r->detectors[i]->id, detector))
-			d = r->detectors[i];
-	if (d == NULL)
-		return -ENOENT;
-	if (len == 0 || len > sizeof normal)
-		return -EINVAL;
-	len = validate_normal(d->normalize, value, len, normal);
-	allow_hmac(d->uuid, normal, len, hmac);
-	explicit_bzero(normal, sizeof normal);
-	str_hex(out, hmac, sizeof hmac);
-	*guessable = allow_guessable(d);
-	return 0;
-}
-
 static bool
 glob(const char *pattern, const char *name)
 {
