@@ -258,3 +258,116 @@ charset_guess(const uint8_t *p, size_t len)
 	c = guess_pairs(p, len);
 	return c != CHARSET_RAW ? c : guess_single(p, len);
 }
+
+/* ---- by name ------------------------------------------------------------- */
+
+/* Names in lower case without what is no letter or digit, and code pages. */
+static const struct {
+	const char *name;
+	unsigned page;
+	enum charset charset;
+} KNOWN[] = {
+    {"utf8", 65001, CHARSET_UTF8},
+    {"utf16", 0, CHARSET_UTF16BE}, /* without a mark (RFC 2781, 4.3) */
+    {"utf16le", 1200, CHARSET_UTF16LE},
+    {"utf16be", 1201, CHARSET_UTF16BE},
+    {"utf32", 0, CHARSET_UTF32BE},
+    {"utf32le", 12000, CHARSET_UTF32LE},
+    {"utf32be", 12001, CHARSET_UTF32BE},
+    {"utf7", 65000, CHARSET_UTF_7},
+    {"gb18030", 54936, CHARSET_GB18030},
+    {"gbk", 936, CHARSET_GB18030},
+    {"cp936", 0, CHARSET_GB18030},
+    {"gb2312", 20936, CHARSET_GB18030},
+    {"gb231280", 0, CHARSET_GB18030},
+    {"euccn", 51936, CHARSET_GB18030},
+    {"big5", 950, CHARSET_BIG5},
+    {"big5hkscs", 0, CHARSET_BIG5},
+    {"cp950", 0, CHARSET_BIG5},
+    {"shiftjis", 932, CHARSET_SHIFT_JIS},
+    {"sjis", 0, CHARSET_SHIFT_JIS},
+    {"xsjis", 0, CHARSET_SHIFT_JIS},
+    {"windows31j", 0, CHARSET_SHIFT_JIS},
+    {"cp932", 0, CHARSET_SHIFT_JIS},
+    {"eucjp", 51932, CHARSET_EUC_JP},
+    {"xeucjp", 0, CHARSET_EUC_JP},
+    {"iso2022jp", 50220, CHARSET_ISO_2022_JP},
+    {"euckr", 949, CHARSET_EUC_KR},
+    {"ksc56011987", 51949, CHARSET_EUC_KR},
+    {"ksc5601", 0, CHARSET_EUC_KR},
+    {"cp949", 0, CHARSET_EUC_KR},
+    {"uhc", 0, CHARSET_EUC_KR},
+    {"iso2022kr", 50225, CHARSET_ISO_2022_KR},
+    {"iso88591", 28591, CHARSET_WINDOWS_1252},
+    {"latin1", 0, CHARSET_WINDOWS_1252},
+    {"windows1252", 1252, CHARSET_WINDOWS_1252},
+    {"cp1252", 0, CHARSET_WINDOWS_1252},
+    {"iso885915", 28605, CHARSET_WINDOWS_1252},
+    {"iso88592", 28592, CHARSET_ISO_8859_2},
+    {"iso88593", 28593, CHARSET_ISO_8859_3},
+    {"iso88594", 28594, CHARSET_ISO_8859_4},
+    {"iso88595", 28595, CHARSET_ISO_8859_5},
+    {"iso88596", 28596, CHARSET_ISO_8859_6},
+    {"iso88597", 28597, CHARSET_ISO_8859_7},
+    {"iso88598", 28598, CHARSET_WINDOWS_1255},
+    {"iso88598i", 38598, CHARSET_WINDOWS_1255},
+    {"iso88599", 28599, CHARSET_WINDOWS_1254},
+    {"iso885910", 28600, CHARSET_ISO_8859_10},
+    {"iso885911", 0, CHARSET_WINDOWS_874},
+    {"tis620", 0, CHARSET_WINDOWS_874},
+    {"windows874", 874, CHARSET_WINDOWS_874},
+    {"iso885913", 28603, CHARSET_ISO_8859_13},
+    {"iso885914", 28604, CHARSET_ISO_8859_14},
+    {"iso885916", 28606, CHARSET_ISO_8859_16},
+    {"windows1250", 1250, CHARSET_WINDOWS_1250},
+    {"cp1250", 0, CHARSET_WINDOWS_1250},
+    {"windows1251", 1251, CHARSET_WINDOWS_1251},
+    {"cp1251", 0, CHARSET_WINDOWS_1251},
+    {"windows1253", 1253, CHARSET_WINDOWS_1253},
+    {"windows1254", 1254, CHARSET_WINDOWS_1254},
+    {"windows1255", 1255, CHARSET_WINDOWS_1255},
+    {"windows1256", 1256, CHARSET_WINDOWS_1256},
+    {"windows1257", 1257, CHARSET_WINDOWS_1257},
+    {"windows1258", 1258, CHARSET_WINDOWS_1258},
+    {"koi8r", 20866, CHARSET_KOI8_R},
+    {"koi8u", 21866, CHARSET_KOI8_U},
+    {"ibm437", 437, CHARSET_IBM437},
+    {"cp437", 0, CHARSET_IBM437},
+    {"ibm850", 850, CHARSET_IBM850},
+    {"cp850", 0, CHARSET_IBM850},
+    {"ibm852", 852, CHARSET_IBM852},
+    {"ibm866", 866, CHARSET_IBM866},
+    {"cp866", 0, CHARSET_IBM866},
+    {"macintosh", 10000, CHARSET_MACINTOSH},
+};
+
+enum charset
+charset_named(const char *name, size_t len)
+{
+	char plain[16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		uint8_t b = (uint8_t)name[i];
+
+		if (!letter(b) && !in(b, '0', '9'))
+			continue;
+		if (n == sizeof plain - 1)
+			return CHARSET_ASCII;
+		plain[n++] = (char)(letter(b) ? b | 0x20 : b);
+	}
+	plain[n] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
+		if (strcmp(KNOWN[i].name, plain) == 0)
+			return KNOWN[i].charset;
+	return CHARSET_ASCII;
+}
+
+enum charset
+charset_codepage(unsigned number)
+{
+	for (size_t i = 0; i < ARRAY_LEN(KNOWN); i++)
+		if (number != 0 && KNOWN[i].page == number)
+			return KNOWN[i].charset;
+	return CHARSET_ASCII;
+}

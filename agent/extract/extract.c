@@ -23,6 +23,7 @@
 
 #include "agent/extract/filter.h"
 #include "agent/extract/layer.h"
+#include "agent/extract/mail.h"
 #include "agent/extract/sniff.h"
 #include "agent/extract/text.h"
 #include "lib/finding.h"
@@ -122,6 +123,7 @@ word(int err)
 	    {-EACCES, "encrypted"},
 	    {-ENOTSUP, "unknown compression method"},
 	    {-ESPIPE, "out of order in its container"},
+	    {-EPROTONOSUPPORT, "unknown transfer encoding"},
 	    {-EOVERFLOW, "too large to be looked into where it lies"},
 	    {-ENOMSG, "pictures of text are not read"},
 	    {-EILSEQ, "text without a character map"},
@@ -512,7 +514,8 @@ plain_member(struct extract *x, struct level *l)
 {
 	struct stream *s = &l->out;
 	size_t n = s->len - s->pos;
-	bool is_text = text_start(x->text, s->block + s->pos, n);
+	bool is_text =
+	    text_start(x->text, s->block + s->pos, n, l->member.charset);
 	const char *type = "text/plain", *why = NULL;
 
 	if (l->inside != CONTAINER_NONE) {
@@ -525,6 +528,8 @@ plain_member(struct extract *x, struct level *l)
 		why = sniff_sealed(s->block + s->pos, n)
 			  ? word(-EACCES)
 			  : "unknown binary format";
+	} else if (l->member.type != NULL) {
+		type = l->member.type;
 	} else {
 		type = start_filter(x, s->block + s->pos, n);
 	}
@@ -607,7 +612,8 @@ open_member(struct extract *x, struct level *l)
 {
 	uint8_t *block = l->out.block;
 
-	l->out = (struct stream){.block = block, .pull = level_pull, .ctx = l};
+	l->out = (struct stream){
+	    .block = block, .pull = level_pull, .ctx = l, .text = x->text};
 	if (l == x->levels) {
 		l->out.seek = level_seek;
 		l->out.size = x->size < x->object.max ? x->size : x->object.max;
@@ -643,11 +649,30 @@ next_member(struct extract *x, struct level *l)
 	pop(x);
 }
 
+static enum container
+look_inside(const struct level *l)
+{
+	const uint8_t *p = l->out.block + l->out.pos;
+	size_t len = l->out.len - l->out.pos;
+	enum container c;
+
+	/* Fields that a layer made a text of are no message. */
+	if (l->member.type != NULL)
+		return CONTAINER_NONE;
+	c = sniff_container(p, len);
+	return c == CONTAINER_NONE && l->member.kind == CONTAINER_MAIL &&
+		       header_sniff(p, len, true)
+		   ? CONTAINER_MAIL
+		   : c;
+}
+
 static void
 read_member(struct extract *x, struct level *l)
 {
 	static const struct layer_ops *const LAYERS[CONTAINERS] = {
 	    [CONTAINER_GZIP] = &gunzip_layer,
+	    [CONTAINER_MAIL] = &mime_layer,
+	    [CONTAINER_MBOX] = &mbox_layer,
 	    [CONTAINER_ZIP] = &archive_layer,
 	    [CONTAINER_TAR] = &archive_layer,
 	    [CONTAINER_7ZIP] = &archive_layer,
@@ -672,7 +697,7 @@ read_member(struct extract *x, struct level *l)
 	stream_fill(s, SNIFF_WANT);
 	if (x->failed != 0)
 		return;
-	l->inside = sniff_container(s->block + s->pos, s->len - s->pos);
+	l->inside = look_inside(l);
 	if (l->inside == CONTAINER_NONE || x->nlevels > LEVELS_MAX ||
 	    x->nlevels > x->lim->depth_max) {
 		plain_member(x, l);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/extract/sniff.h"
+#include "agent/extract/text.h"
 
 #include "lib/own.h"
 
@@ -32,6 +33,7 @@ struct stream {
 	void (*seek)(void *ctx, uint64_t offset);
 	uint64_t size; /* of what can be sought in */
 	void *ctx;
+	struct text *text; /* converters, for names and fields */
 };
 
 /*
@@ -53,6 +55,10 @@ struct member {
 	char name[1024]; /* escaped; "" if the container has none */
 	int err; /* why it cannot be read at all, or 0 */
 	uint64_t size; /* as the container tells, 0 if it does not */
+	/* What else the container says; the member's bytes have the last word. */
+	enum charset charset; /* CHARSET_ASCII: nothing */
+	enum container kind; /* CONTAINER_MAIL, or none */
+	const char *type; /* NULL, or of a text without structure */
 };
 
 /*
@@ -76,6 +82,9 @@ struct layer_ops {
 };
 
 extern const struct layer_ops gunzip_layer;
+/* A message, and a file of them. */
+extern const struct layer_ops mime_layer;
+extern const struct layer_ops mbox_layer;
 /* Files of many members, and compressed streams of one. */
 extern const struct layer_ops archive_layer;
 extern const struct layer_ops archive_stream_layer;

@@ -14,6 +14,8 @@
 #include <magic.h>
 #include <string.h>
 
+#include "agent/extract/mail.h"
+
 #include "lib/own.h"
 
 #define LOOK 4096 /* bytes that libmagic sees */
@@ -26,6 +28,8 @@ struct sniff {
 static const char *const TYPES[CONTAINERS] = {
     [CONTAINER_NONE] = "application/octet-stream",
     [CONTAINER_GZIP] = "application/gzip",
+    [CONTAINER_MAIL] = "message/rfc822",
+    [CONTAINER_MBOX] = "application/mbox",
     [CONTAINER_ZIP] = "application/zip",
     [CONTAINER_TAR] = "application/x-tar",
     [CONTAINER_BZIP2] = "application/x-bzip2",
@@ -131,6 +135,14 @@ old_cpio(const uint8_t *p, size_t len)
 	       len >= 26 + name && p[26 + name - 1] == 0;
 }
 
+static size_t
+first_line(const uint8_t *p, size_t len)
+{
+	const uint8_t *end = memchr(p, '\n', len);
+
+	return end != NULL ? (size_t)(end - p) : len;
+}
+
 struct magic_bytes {
 	enum container kind;
 	size_t at, len;
@@ -181,6 +193,9 @@ sniff_container(const uint8_t *p, size_t len)
 		return CONTAINER_TAR;
 	if (old_cpio(p, len))
 		return CONTAINER_CPIO;
+	if (header_sniff(p, len, false))
+		return header_separator(p, first_line(p, len)) ? CONTAINER_MBOX
+							       : CONTAINER_MAIL;
 	return CONTAINER_NONE;
 }
 

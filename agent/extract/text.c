@@ -19,10 +19,12 @@
 #define OUT_MAX (256 * 1024)
 #define RUNS_MAX (1024 * 1024)
 #define CHAR_MAX_OUT 4 /* bytes of one character in UTF-8 */
+#define STEP_MAX 8 /* bytes of one step of a charset with states */
 
 struct text {
 	iconv_t converters[CHARSETS];
 	enum charset charset;
+	enum charset told; /* by the container, for what is not UTF-8 */
 	struct map map;
 	size_t mark; /* bytes of the byte order mark yet to be passed over */
 	uint8_t out[OUT_MAX];
@@ -39,7 +41,33 @@ static const char *const ICONV_NAMES[CHARSETS] = {
     [CHARSET_ISO_8859_5] = "ISO-8859-5",
     [CHARSET_WINDOWS_1251] = "CP1251",
     [CHARSET_KOI8_R] = "KOI8-R",
+    [CHARSET_WINDOWS_1250] = "CP1250",
+    [CHARSET_WINDOWS_1253] = "CP1253",
+    [CHARSET_WINDOWS_1254] = "CP1254",
+    [CHARSET_WINDOWS_1255] = "CP1255",
+    [CHARSET_WINDOWS_1256] = "CP1256",
+    [CHARSET_WINDOWS_1257] = "CP1257",
+    [CHARSET_WINDOWS_1258] = "CP1258",
+    [CHARSET_WINDOWS_874] = "CP874",
+    [CHARSET_ISO_8859_3] = "ISO-8859-3",
+    [CHARSET_ISO_8859_4] = "ISO-8859-4",
+    [CHARSET_ISO_8859_6] = "ISO-8859-6",
+    [CHARSET_ISO_8859_7] = "ISO-8859-7",
+    [CHARSET_ISO_8859_10] = "ISO-8859-10",
+    [CHARSET_ISO_8859_13] = "ISO-8859-13",
+    [CHARSET_ISO_8859_14] = "ISO-8859-14",
+    [CHARSET_ISO_8859_16] = "ISO-8859-16",
+    [CHARSET_KOI8_U] = "KOI8-U",
+    [CHARSET_IBM437] = "IBM437",
+    [CHARSET_IBM850] = "IBM850",
+    [CHARSET_IBM852] = "IBM852",
+    [CHARSET_IBM866] = "IBM866",
+    [CHARSET_MACINTOSH] = "MACINTOSH",
+    [CHARSET_ISO_2022_JP] = "ISO-2022-JP",
+    [CHARSET_ISO_2022_KR] = "ISO-2022-KR",
+    [CHARSET_UTF_7] = "UTF-7",
 };
+#define STATEFUL CHARSET_ISO_2022_JP /* this one and those behind it */
 
 #define NO_ICONV ((iconv_t)(intptr_t)-1)
 
@@ -57,7 +85,8 @@ text_new(struct text **out, struct diag *why)
 		if (ICONV_NAMES[i] == NULL)
 			continue;
 		t->converters[i] = iconv_open("UTF-8", ICONV_NAMES[i]);
-		if (t->converters[i] == NO_ICONV) {
+		/* Those that are not guessed are missed only if told. */
+		if (t->converters[i] == NO_ICONV && i <= CHARSET_KOI8_R) {
 			int r = diag_set(why, -errno,
 			    "iconv has no converter from %s", ICONV_NAMES[i]);
 
@@ -195,12 +224,56 @@ text_start_raw(struct text *t, uint64_t offset)
 	map_start(&t->map, offset);
 	t->mark = 0;
 	t->charset = CHARSET_RAW;
+	t->told = CHARSET_ASCII;
+}
+
+static void
+reset(struct text *t)
+{
+	if (t->converters[t->charset] != NO_ICONV)
+		(void)iconv(t->converters[t->charset], NULL, NULL, NULL, NULL);
+}
+
+static bool
+wide(enum charset c)
+{
+	return c >= CHARSET_UTF16LE && c <= CHARSET_UTF32BE;
+}
+
+/* Japanese in seven bits, by its escape sequences (RFC 1468). */
+static bool
+switches(const uint8_t *p, size_t len)
+{
+	return memmem(p, len, "\x1b$B", 3) != NULL ||
+	       memmem(p, len, "\x1b$@", 3) != NULL;
+}
+
+/*
+ * What the container says. ASCII said to be UTF-16 would be a page of Chinese,
+ * and eight bits said to be seven nothing at all: such a word counts only if
+ * the bytes bear it out.
+ */
+static enum charset
+believed(enum charset told, const uint8_t *p, size_t len)
+{
+	bool seven = ascii_len(p, len) == len;
+
+	if (wide(told))
+		return seven && memchr(p, 0, len) == NULL ? CHARSET_ASCII
+							  : told;
+	if (seven && told >= STATEFUL)
+		return told;
+	return seven && switches(p, len) ? CHARSET_ISO_2022_JP : CHARSET_ASCII;
 }
 
 bool
-text_start(struct text *t, const uint8_t *first, size_t len)
+text_start(struct text *t, const uint8_t *first, size_t len, enum charset told)
 {
 	text_start_raw(t, 0);
+	/* Whoever says Latin mostly has not asked. */
+	t->told = wide(told) || told >= STATEFUL || told == CHARSET_WINDOWS_1252
+		      ? CHARSET_ASCII
+		      : told;
 	for (size_t i = 0; i < ARRAY_LEN(MARKS); i++) {
 		const struct mark *m = &MARKS[i];
 
@@ -211,6 +284,12 @@ text_start(struct text *t, const uint8_t *first, size_t len)
 		return true;
 	}
 	t->charset = unmarked_utf16(first, len);
+	if (t->charset == CHARSET_ASCII)
+		t->charset = believed(told, first, len);
+	if (t->converters[t->charset] == NO_ICONV &&
+	    t->charset > CHARSET_UTF32BE)
+		t->charset = CHARSET_ASCII;
+	reset(t);
 	if (t->charset == CHARSET_ASCII && binary(first, len)) {
 		t->charset = CHARSET_RAW;
 		return false;
@@ -324,7 +403,7 @@ static size_t
 feed_unicode(
     struct text *t, const uint8_t *p, size_t len, bool last, size_t *out_len)
 {
-	bool wide =
+	bool four =
 	    t->charset == CHARSET_UTF32LE || t->charset == CHARSET_UTF32BE;
 	bool big =
 	    t->charset == CHARSET_UTF16BE || t->charset == CHARSET_UTF32BE;
@@ -332,7 +411,7 @@ feed_unicode(
 
 	while (used < len && *out_len + CHAR_MAX_OUT <= OUT_MAX) {
 		size_t n, m;
-		uint32_t u = wide ? unit32(p + used, len - used, big, &n)
+		uint32_t u = four ? unit32(p + used, len - used, big, &n)
 				  : unit16(p + used, len - used, big, &n);
 
 		if (n == 0)
@@ -429,16 +508,66 @@ feed_iconv(
 	return used;
 }
 
+/* Bytes of the shortest step at @p, which may give nothing; 0 if not whole. */
+static size_t
+step(iconv_t cd, const uint8_t *p, size_t len, uint8_t *text, size_t *n)
+{
+	for (size_t want = 1; want <= len && want <= STEP_MAX; want++) {
+		char *in = (char *)(uintptr_t)p, *out = (char *)text;
+		size_t in_left = want, out_left = CHAR_MAX_OUT;
+		size_t r = iconv(cd, &in, &in_left, &out, &out_left);
+
+		*n = CHAR_MAX_OUT - out_left;
+		if (r == (size_t)-1 && errno == EILSEQ)
+			break;
+		if (in_left < want || *n > 0)
+			return want - in_left;
+	}
+	*n = 0;
+	return 0;
+}
+
+/* A step of the shortest kind at a time: only iconv knows where they end. */
+static size_t
+feed_stateful(
+    struct text *t, const uint8_t *p, size_t len, bool last, size_t *out_len)
+{
+	iconv_t cd = t->converters[t->charset];
+	size_t used = 0;
+
+	while (used < len && *out_len + CHAR_MAX_OUT <= OUT_MAX) {
+		size_t gave;
+		size_t took =
+		    step(cd, p + used, len - used, t->out + *out_len, &gave);
+
+		if (took == 0 && !last && len - used < STEP_MAX)
+			return used;
+		if (took == 0) {
+			took = 1;
+			gave = put_utf8(t->out + *out_len, REPLACEMENT);
+			reset(t);
+		}
+		if (gave > 0)
+			map_add(&t->map, (uint8_t)gave, (uint8_t)took, 1);
+		else
+			map_jump(&t->map, t->map.raw_end + took);
+		*out_len += gave;
+		used += took;
+	}
+	return used;
+}
+
 /* The first bytes beyond ASCII say what the rest of the member is. */
 static void
 decide(struct text *t, const uint8_t *p, size_t len)
 {
 	if (mostly_utf8(p, len))
 		t->charset = CHARSET_UTF8;
+	else if (t->converters[t->told] != NO_ICONV)
+		t->charset = t->told;
 	else
 		t->charset = charset_guess(p, len);
-	if (t->converters[t->charset] != NO_ICONV)
-		(void)iconv(t->converters[t->charset], NULL, NULL, NULL, NULL);
+	reset(t);
 }
 
 size_t
@@ -472,8 +601,65 @@ text_feed(struct text *t, const uint8_t *p, size_t len, bool last,
 	out->data = t->out;
 	if (t->charset <= CHARSET_UTF32BE)
 		used = feed_unicode(t, p, len, last, &out_len);
+	else if (t->charset >= STATEFUL)
+		used = feed_stateful(t, p, len, last, &out_len);
 	else
 		used = feed_iconv(t, p, len, last, &out_len);
 	out->len = out_len;
 	return used;
+}
+
+/* ---- beside the member --------------------------------------------------- */
+
+static size_t
+convert_wide(
+    enum charset from, const uint8_t *p, size_t len, uint8_t *out, size_t max)
+{
+	bool four = from == CHARSET_UTF32LE || from == CHARSET_UTF32BE;
+	bool big = from == CHARSET_UTF16BE || from == CHARSET_UTF32BE;
+	size_t n = 0, step;
+
+	for (; len > 0 && max - n >= CHAR_MAX_OUT; p += step, len -= step) {
+		uint32_t u = four ? unit32(p, len, big, &step)
+				  : unit16(p, len, big, &step);
+
+		if (step == 0) {
+			step = len;
+			u = REPLACEMENT;
+		}
+		n += put_utf8(out + n, u);
+	}
+	return n;
+}
+
+size_t
+text_convert(struct text *t, enum charset from, const uint8_t *p, size_t len,
+    uint8_t *out, size_t max)
+{
+	char *in = (char *)(uintptr_t)p, *to = (char *)out;
+	size_t left = len, room = max;
+	iconv_t cd;
+
+	if (from <= CHARSET_RAW && !str_utf8(p, len))
+		from = charset_guess(p, len);
+	if (wide(from))
+		return convert_wide(from, p, len, out, max);
+	cd = t->converters[from];
+	if (cd == NO_ICONV) {
+		len = len < max ? len : max;
+		memcpy(out, p, len);
+		return len;
+	}
+	while (left > 0 && iconv(cd, &in, &left, &to, &room) == (size_t)-1 &&
+	       errno != E2BIG && room >= CHAR_MAX_OUT) {
+		size_t n = put_utf8((uint8_t *)to, REPLACEMENT);
+
+		to += n;
+		room -= n;
+		in++;
+		left--;
+	}
+	if (from >= STATEFUL)
+		(void)iconv(cd, NULL, NULL, NULL, NULL);
+	return max - room;
 }

@@ -24,7 +24,7 @@ convert(
 {
 	size_t have = 0, at = 0;
 
-	(void)text_start(t, p, len);
+	(void)text_start(t, p, len, CHARSET_ASCII);
 	while (at < len) {
 		struct content c;
 		size_t n;

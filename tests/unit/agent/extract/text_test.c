@@ -145,7 +145,7 @@ every_charset_is_read(void **state)
 			bool told = STEPS[k] >= 64 || r->mark_len > 0 ||
 				    r->expect <= CHARSET_UTF16BE;
 
-			assert_true(text_start(text, raw.data, raw.len));
+			assert_true(text_start(text, raw.data, raw.len, CHARSET_ASCII));
 			if (!told)
 				continue;
 			convert(&raw, STEPS[k], &out);
@@ -173,7 +173,7 @@ offsets_go_back(void **state)
 		uint64_t from, to;
 
 		encode(r, &raw);
-		assert_true(text_start(text, raw.data, raw.len));
+		assert_true(text_start(text, raw.data, raw.len, CHARSET_ASCII));
 		convert(&raw, 4096, &out);
 		from = text_raw(text, (uint64_t)(in_text - r->text));
 		to = text_raw(text, (uint64_t)(in_text - r->text) + 5);
@@ -208,7 +208,7 @@ a_late_charset_is_noticed(void **state)
 		buf_put(&raw, "plain line\n", 11);
 	encode(&gb, &tail);
 	buf_put(&raw, tail.data, tail.len);
-	assert_true(text_start(text, raw.data, 4096));
+	assert_true(text_start(text, raw.data, 4096, CHARSET_ASCII));
 	convert(&raw, 4096, &out);
 	assert_int_equal(text_charset(text), CHARSET_GB18030);
 	assert_int_equal(out.len, 110000 + strlen(CHINESE));
@@ -229,7 +229,7 @@ binary_passes_as_it_is(void **state)
 	buf_init(&raw, 65536);
 	for (unsigned i = 0; i < 4096; i++)
 		buf_put_u8(&raw, (uint8_t)(i * 7919 >> 3));
-	assert_false(text_start(text, raw.data, raw.len));
+	assert_false(text_start(text, raw.data, raw.len, CHARSET_ASCII));
 	convert(&raw, 100, &out);
 	assert_int_equal(out.len, raw.len);
 	assert_memory_equal(out.data, raw.data, raw.len);
@@ -252,7 +252,7 @@ broken_text_loses_no_byte(void **state)
 	(void)state;
 	buf_init(&raw, 64);
 	buf_put(&raw, BAD, sizeof BAD);
-	assert_true(text_start(text, raw.data, raw.len));
+	assert_true(text_start(text, raw.data, raw.len, CHARSET_ASCII));
 	convert(&raw, 64, &out);
 	assert_int_equal(out.len, strlen(WANT));
 	assert_memory_equal(out.data, WANT, out.len);
@@ -275,7 +275,7 @@ the_map_is_bounded(void **state)
 	for (unsigned i = 0; i < 2000000; i++)
 		buf_put(&raw, i & 1 ? "\x2d\x4e" : "a\0", 2);
 	assert_int_equal(buf_error(&raw), 0);
-	assert_true(text_start(text, raw.data, 4096));
+	assert_true(text_start(text, raw.data, 4096, CHARSET_ASCII));
 	convert(&raw, 131072, &out);
 	assert_int_equal(buf_error(&out), -ENOBUFS);
 	assert_int_equal(text_raw(text, 4000000), raw.len);
