@@ -187,7 +187,7 @@ static size_t
 word_q(const uint8_t *p, size_t len, uint8_t *out)
 {
 	bool soft;
-	size_t n = quoted_line(p, len, out, &soft);
+	size_t n = transfer_quoted(p, len, out, &soft);
 
 	for (size_t i = 0; i < n; i++)
 		if (out[i] == '_')
@@ -225,8 +225,8 @@ word(struct words *w, const uint8_t *p, size_t len)
 	if ((mark[1] | 0x20) == 'q') {
 		w->len += word_q(text, n, w->bytes + w->len);
 	} else {
-		w->len += base64_line(&b, text, n, w->bytes + w->len);
-		w->len += base64_end(&b, w->bytes + w->len);
+		w->len += transfer_base64(&b, text, n, w->bytes + w->len);
+		w->len += transfer_base64_end(&b, w->bytes + w->len);
 	}
 	return (size_t)(end + 2 - p);
 }

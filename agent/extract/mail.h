@@ -52,26 +52,26 @@ struct base64 {
 };
 
 /*
- * base64_line - decodes what is of the alphabet (RFC 2045, 6.8). @out has room
+ * transfer_base64 - decodes what is of the alphabet (RFC 2045, 6.8). @out has room
  * for @len bytes. Returns the bytes written.
  */
-size_t base64_line(
+size_t transfer_base64(
     struct base64 *b, const uint8_t *p, size_t len, uint8_t *out);
-/* base64_end - the last group, if it is not whole; as above, @out has three. */
-size_t base64_end(struct base64 *b, uint8_t *out);
-/* base64_likely - false for a line that is rather something to be read. */
-bool base64_likely(const uint8_t *p, size_t len);
+/* transfer_base64_end - the last group, if it is not whole; as above, @out has three. */
+size_t transfer_base64_end(struct base64 *b, uint8_t *out);
+/* transfer_base64_likely - false for a line that is rather something to be read. */
+bool transfer_base64_likely(const uint8_t *p, size_t len);
 /*
- * quoted_line - decodes a line of quoted-printable (RFC 2045, 6.7); *soft: its
+ * transfer_quoted - decodes a line of quoted-printable (RFC 2045, 6.7); *soft: its
  * end is not part of the text. Returns the bytes written, at most @len.
  */
-size_t quoted_line(const uint8_t *p, size_t len, uint8_t *out, bool *soft);
-/* uu_begin - the length of the name's place in a "begin 644 name", or 0. */
-size_t uu_begin(const uint8_t *p, size_t len);
+size_t transfer_quoted(const uint8_t *p, size_t len, uint8_t *out, bool *soft);
+/* transfer_uu_begin - the length of the name's place in a "begin 644 name", or 0. */
+size_t transfer_uu_begin(const uint8_t *p, size_t len);
 /*
- * uu_line - decodes a line (POSIX uuencode). @out has room for 63 bytes.
+ * transfer_uu - decodes a line (POSIX uuencode). @out has room for 63 bytes.
  * Returns the bytes written, or -1 if the line is none.
  */
-int uu_line(const uint8_t *p, size_t len, uint8_t *out);
+int transfer_uu(const uint8_t *p, size_t len, uint8_t *out);
 
 #endif

@@ -382,7 +382,7 @@ hold_eol(struct mime *m, const struct line *l)
 static void
 base64_body(struct mime *m, const struct line *l)
 {
-	if (!base64_likely(l->p, l->len)) {
+	if (!transfer_base64_likely(l->p, l->len)) {
 		m->entity.err = -EBADMSG;
 		/* From here on it is rather text as it stands. */
 		if (m->text.len >= FIELDS_TEXT) {
@@ -397,7 +397,7 @@ base64_body(struct mime *m, const struct line *l)
 			buf_put_u8(&m->text, '\n');
 	}
 	m->out_len +=
-	    base64_line(&m->base64, l->p, l->len, m->out + m->out_len);
+	    transfer_base64(&m->base64, l->p, l->len, m->out + m->out_len);
 }
 
 static void
@@ -411,7 +411,7 @@ quoted_body(struct mime *m, struct line *l)
 			l->len -= k;
 
 	put_eol(m);
-	m->out_len += quoted_line(l->p, l->len, m->out + m->out_len, &soft);
+	m->out_len += transfer_quoted(l->p, l->len, m->out + m->out_len, &soft);
 	if (!soft)
 		hold_eol(m, l);
 }
@@ -423,7 +423,7 @@ uu_here(struct mime *m, struct line *l)
 	uint8_t out[63];
 	const uint8_t *next, *nl, *end;
 
-	if (!l->start || l->end == 0 || uu_begin(l->p, l->len) == 0)
+	if (!l->start || l->end == 0 || transfer_uu_begin(l->p, l->len) == 0)
 		return false;
 	stream_fill(m->lines.below, LINES_PIECE);
 	if (!lines_peek(&m->lines, l) || l->end == 0)
@@ -431,14 +431,14 @@ uu_here(struct mime *m, struct line *l)
 	next = l->p + l->len + l->end;
 	end = m->lines.below->block + m->lines.below->len;
 	nl = memchr(next, '\n', (size_t)(end - next));
-	return nl != NULL && uu_line(next, (size_t)(nl - next), out) > 0;
+	return nl != NULL && transfer_uu(next, (size_t)(nl - next), out) > 0;
 }
 
 /* One line of it; false at its end. */
 static bool
 uu_body(struct mime *m, const struct line *l)
 {
-	int n = uu_line(l->p, l->len, m->out + m->out_len);
+	int n = transfer_uu(l->p, l->len, m->out + m->out_len);
 	bool end = l->len == 3 && memcmp(l->p, "end", 3) == 0;
 
 	if (!end && n < 0) {
@@ -456,7 +456,8 @@ static void
 leaf_ends(struct mime *m)
 {
 	if (m->entity.transfer == BASE64)
-		m->out_len += base64_end(&m->base64, m->out + m->out_len);
+		m->out_len +=
+		    transfer_base64_end(&m->base64, m->out + m->out_len);
 	if (m->entity.err != 0)
 		m->err = m->entity.err;
 	if (m->err == 0 && m->base64.bad)
@@ -619,7 +620,7 @@ enter_uu(struct mime *m, struct member *out)
 
 	m->uu_next = false;
 	must(lines_peek(&m->lines, &l));
-	n = uu_begin(l.p, l.len);
+	n = transfer_uu_begin(l.p, l.len);
 	if (n > sizeof name - 1)
 		n = sizeof name - 1;
 	memcpy(name, l.p + l.len - n, n);

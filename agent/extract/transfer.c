@@ -34,7 +34,7 @@ value(uint8_t b)
 }
 
 size_t
-base64_end(struct base64 *b, uint8_t *out)
+transfer_base64_end(struct base64 *b, uint8_t *out)
 {
 	size_t n = b->n > 1 ? b->n - 1 : 0;
 	uint32_t bits = b->bits << (b->n < 4 ? 6 * (4 - b->n) : 0);
@@ -48,7 +48,7 @@ base64_end(struct base64 *b, uint8_t *out)
 }
 
 size_t
-base64_line(struct base64 *b, const uint8_t *p, size_t len, uint8_t *out)
+transfer_base64(struct base64 *b, const uint8_t *p, size_t len, uint8_t *out)
 {
 	size_t n = 0;
 
@@ -58,20 +58,20 @@ base64_line(struct base64 *b, const uint8_t *p, size_t len, uint8_t *out)
 		if (v == 64) {
 			/* Behind the padding another text may begin. */
 			if (p[i] == '=' && b->n > 0)
-				n += base64_end(b, out + n);
+				n += transfer_base64_end(b, out + n);
 			b->bad |= p[i] != '=' && !blank(p[i]);
 			continue;
 		}
 		b->bits = b->bits << 6 | v;
 		if (++b->n < 4)
 			continue;
-		n += base64_end(b, out + n);
+		n += transfer_base64_end(b, out + n);
 	}
 	return n;
 }
 
 bool
-base64_likely(const uint8_t *p, size_t len)
+transfer_base64_likely(const uint8_t *p, size_t len)
 {
 	size_t digits = 0;
 
@@ -102,7 +102,7 @@ hex(uint8_t b)
 }
 
 size_t
-quoted_line(const uint8_t *p, size_t len, uint8_t *out, bool *soft)
+transfer_quoted(const uint8_t *p, size_t len, uint8_t *out, bool *soft)
 {
 	size_t n = 0, i = 0, end = len;
 
@@ -124,7 +124,7 @@ quoted_line(const uint8_t *p, size_t len, uint8_t *out, bool *soft)
 /* ---- uuencode ------------------------------------------------------------ */
 
 size_t
-uu_begin(const uint8_t *p, size_t len)
+transfer_uu_begin(const uint8_t *p, size_t len)
 {
 	size_t i = 6;
 
@@ -138,7 +138,7 @@ uu_begin(const uint8_t *p, size_t len)
 }
 
 int
-uu_line(const uint8_t *p, size_t len, uint8_t *out)
+transfer_uu(const uint8_t *p, size_t len, uint8_t *out)
 {
 	size_t want, n = 0;
 
