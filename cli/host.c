@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 
 #include "agent/config.h"
@@ -58,6 +60,31 @@ host_pid(const char *state)
 		return 0;
 	text[n - 1] = '\0'; /* the newline */
 	return str_u64(text, INT32_MAX, &pid) == 0 ? (pid_t)pid : 0;
+}
+
+uint64_t
+host_born(pid_t pid)
+{
+	char path[64], text[1024];
+	unsigned long long ticks = 0;
+	long rate = sysconf(_SC_CLK_TCK);
+	const char *p;
+	ssize_t n;
+
+	must(str_format(path, sizeof path, "/proc/%d/stat", (int)pid) == 0);
+	OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (n <= 0 || rate <= 0)
+		return UINT64_MAX;
+	text[n] = '\0';
+	/* proc_pid_stat(5): field 22; the name, field 2, may hold anything. */
+	p = strrchr(text, ')');
+	for (int field = 2; field < 22 && p != NULL; field++)
+		p = strchr(p + 1, ' ');
+	if (p == NULL)
+		return UINT64_MAX;
+	ticks = strtoull(p + 1, NULL, 10);
+	return (uint64_t)ticks * (1000000 / (uint64_t)rate);
 }
 
 int

@@ -26,6 +26,11 @@ int host_state(const char *config, const char *state, char *out, size_t size,
     struct diag *why) MUST_CHECK;
 /* host_pid - the agent that runs with this state, 0 if none does. */
 pid_t host_pid(const char *state);
+/*
+ * host_born - when a process started, in microseconds since boot (to 10 ms,
+ * never too late); UINT64_MAX if it is gone.
+ */
+uint64_t host_born(pid_t pid);
 /* host_log - the path of the log's database below a state. */
 int host_log(const char *state, char *out, size_t size) MUST_CHECK;
 /* host_gens - one more than the newest generation of the log; 0 if none is

@@ -32,6 +32,9 @@ struct health {
 	char host[128], rules[80], sensors[320], state[64];
 	int64_t rule_count;
 	bool started; /* a cov.start was found */
+	char boot[CLOCK_BOOT_LEN + 1]; /* of this one, and when in it */
+	uint64_t start_us, stop_us; /* stop: of watch, 0 if not in this boot */
+	uint64_t born_us; /* when in this boot the agent itself started */
 	uint64_t findings, accesses, flows, losses, crashes, skipped;
 	uint64_t people, unknown; /* entries with an actor, and without one */
 	bool all; /* the whole day was looked at */
@@ -45,6 +48,8 @@ take_start(struct health *h, const struct facts *f)
 	if (h->started)
 		return;
 	h->started = true;
+	h->start_us = f->at.boot_us;
+	(void)str_copy(h->boot, sizeof h->boot, f->boot);
 	if ((s = facts_text(f, "host")) != NULL)
 		(void)str_copy(h->host, sizeof h->host, s);
 	if ((s = facts_text(f, "rules")) != NULL)
@@ -53,6 +58,15 @@ take_start(struct health *h, const struct facts *f)
 		(void)str_copy(h->sensors, sizeof h->sensors, s);
 	if (facts_int(f, "rule_count", &h->rule_count) != 0)
 		h->rule_count = 0;
+}
+
+/* Watch ended, or died, and what it began is over. */
+static void
+take_end(struct health *h, const struct facts *f)
+{
+	if (str_eq(facts_text(f, "role"), "watch") &&
+	    str_eq(f->boot, clock_boot_id()) && f->at.boot_us > h->stop_us)
+		h->stop_us = f->at.boot_us;
 }
 
 static void
@@ -86,6 +100,8 @@ take(struct health *h, const struct facts *f, bool today)
 		take_start(h, f);
 	else if (str_eq(f->type, "cov.beat"))
 		take_beat(h, f);
+	else if (str_eq(f->type, "cov.stop") || str_eq(f->type, "cov.crash"))
+		take_end(h, f);
 	if (!today)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(COUNTED); i++)
@@ -145,10 +161,27 @@ not_running(const struct health *h, int64_t now UNUSED)
 	return h->pid == 0;
 }
 
+/*
+ * The sensors of the process that runs now have begun, and not ended: a start
+ * that the log still holds of one before it says nothing about now.
+ */
+static bool
+observing(const struct health *h)
+{
+	return h->pid != 0 && h->started && str_eq(h->boot, clock_boot_id()) &&
+	       h->start_us >= h->born_us && h->start_us > h->stop_us;
+}
+
+static bool
+not_begun(const struct health *h, int64_t now UNUSED)
+{
+	return h->pid != 0 && !observing(h);
+}
+
 static bool
 no_beat(const struct health *h, int64_t now)
 {
-	return h->pid != 0 && now - h->beat_us > BEAT_LATE_US;
+	return observing(h) && now - h->beat_us > BEAT_LATE_US;
 }
 
 static bool
@@ -184,6 +217,7 @@ late_receipt(const struct health *h, int64_t now)
 
 static const struct cause CAUSES[] = {
     {true, not_running, "the agent does not run: nothing is observed"},
+    {true, not_begun, "the sensors have not begun: nothing is observed yet"},
     {true, no_beat,
 	"no heartbeat for more than 90 s: the sensors may be stuck"},
     {true, no_rules, "no inspector has rules: nothing can be found"},
@@ -231,6 +265,7 @@ print_json(const struct health *h, int64_t now)
 	json_end_array(&j);
 	json_bool(&j, "running", h->pid != 0);
 	json_int(&j, "pid", h->pid);
+	json_bool(&j, "observing", observing(h));
 	json_str(&j, "host", h->host);
 	json_str(&j, "rules", h->rules);
 	json_int(&j, "rule_count", h->rule_count);
@@ -319,6 +354,7 @@ run(int argc, char **argv)
 	if (r != 0)
 		return cli_error("status", CLI_CONFIG, "%s", why.text);
 	h.pid = host_pid(dir);
+	h.born_us = h.pid != 0 ? host_born(h.pid) : 0;
 	must(host_log(dir, path, sizeof path) == 0);
 	r = access(path, F_OK) != 0 ? -errno : 0;
 	if (r == 0)
