@@ -38,7 +38,8 @@ void problems_done(struct problems *p);
 
 /*
  * ruleset_load - reads every *.yaml of @dirs (not below them, sorted by name,
- * no links) and compiles all or nothing. A set without a detector is refused.
+ * no links) and compiles all or nothing. A set without a detector is refused,
+ * and so is one with a pack that would not be read for its name (*.yml).
  * Everything that matching needs, executable memory too, is made here and in
  * scan_new: nothing is compiled or opened afterwards.
  * @problems: NULL, or receives every error and warning, also on success.

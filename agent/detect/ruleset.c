@@ -130,13 +130,32 @@ add_file(struct load *l, int dir, const char *path, const char *name)
 	return add_pack(l, path, data, len);
 }
 
+static bool
+is_pack_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 5 && str_eq(name + n - 5, ".yaml");
+}
+
+/* A pack, or what its author takes for one. */
 static int
 is_pack(const struct dirent *e)
 {
-	size_t n = strlen(e->d_name);
+	const char *dot = strrchr(e->d_name, '.');
 
-	return e->d_name[0] != '.' && n > 5 &&
-	       str_eq(e->d_name + n - 5, ".yaml");
+	return e->d_name[0] != '.' && dot != NULL &&
+	       (strcasecmp(dot, ".yaml") == 0 || strcasecmp(dot, ".yml") == 0);
+}
+
+/* Rather no rules than all but those of a file that nobody misses. */
+static void
+refuse_name(struct load *l, const char *path)
+{
+	struct diag d = {""};
+
+	(void)diag_set(&d, 0, "%s: the name of a pack ends in .yaml", path);
+	loader_fatal(&l->to, "file-name", d.text);
 }
 
 static int
@@ -166,7 +185,9 @@ add_dir(struct load *l, const char *dir)
 		if (r == 0 && (size_t)snprintf(path, sizeof path, "%s%s%s", dir,
 				  slash, names[i]->d_name) >= sizeof path)
 			r = -ENAMETOOLONG;
-		if (r == 0)
+		if (r == 0 && !is_pack_name(names[i]->d_name))
+			refuse_name(l, path);
+		else if (r == 0)
 			r = add_file(l, fd, path, names[i]->d_name);
 		free(names[i]);
 	}

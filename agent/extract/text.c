@@ -218,6 +218,20 @@ binary(const uint8_t *p, size_t len)
 	return odd * 20 > len;
 }
 
+/*
+ * Two bytes in front of a text do not hide it: what a mark calls UTF-16 and is
+ * text of bytes through and through, without one NUL, is just that. Text in
+ * UTF-16 has blanks or ends of lines, or bytes that no UTF-8 has.
+ */
+static bool
+belied(const struct mark *m, const uint8_t *p, size_t len)
+{
+	return (m->charset == CHARSET_UTF16LE ||
+		   m->charset == CHARSET_UTF16BE) &&
+	       len >= m->len + 8 && !binary(p + m->len, len - m->len) &&
+	       mostly_utf8(p + m->len, len - m->len);
+}
+
 void
 text_start_raw(struct text *t, uint64_t offset)
 {
@@ -277,7 +291,8 @@ text_start(struct text *t, const uint8_t *first, size_t len, enum charset told)
 	for (size_t i = 0; i < ARRAY_LEN(MARKS); i++) {
 		const struct mark *m = &MARKS[i];
 
-		if (len < m->len || memcmp(first, m->bytes, m->len) != 0)
+		if (len < m->len || memcmp(first, m->bytes, m->len) != 0 ||
+		    belied(m, first, len))
 			continue;
 		t->charset = m->charset;
 		t->mark = m->len;

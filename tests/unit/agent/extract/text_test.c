@@ -262,6 +262,28 @@ broken_text_loses_no_byte(void **state)
 	buf_done(&raw);
 }
 
+/* A mark before text of bytes is none; before Chinese without blanks it is. */
+static void
+a_false_mark_hides_nothing(void **state)
+{
+	static const char PLAIN[] = "\xff\xfe"
+				    "number 12345 and a word\n";
+	static const uint8_t UNITS[] = {0xff, 0xfe, 0x11, 0x62, 0xec, 0x4e,
+	    0x0c, 0xff, 0x2d, 0x4e, 0xfd, 0x56, 0xba, 0x4e, 0x02, 0x30};
+	struct buf raw, out;
+
+	(void)state;
+	buf_init(&raw, 64);
+	buf_put(&raw, PLAIN, sizeof PLAIN - 1);
+	assert_true(text_start(text, raw.data, raw.len));
+	convert(&raw, 64, &out);
+	assert_non_null(memmem(out.data, out.len, PLAIN + 2, 23));
+	buf_done(&out);
+	assert_true(text_start(text, UNITS, sizeof UNITS));
+	assert_int_equal(text_charset(text), CHARSET_UTF16LE);
+	buf_done(&raw);
+}
+
 /* More changes of length than the map keeps: it stays within the member. */
 static void
 the_map_is_bounded(void **state)
@@ -314,6 +336,7 @@ main(void)
 	    cmocka_unit_test(a_late_charset_is_noticed),
 	    cmocka_unit_test(binary_passes_as_it_is),
 	    cmocka_unit_test(broken_text_loses_no_byte),
+	    cmocka_unit_test(a_false_mark_hides_nothing),
 	    cmocka_unit_test(the_map_is_bounded),
 	};
 
