@@ -145,7 +145,8 @@ every_charset_is_read(void **state)
 			bool told = STEPS[k] >= 64 || r->mark_len > 0 ||
 				    r->expect <= CHARSET_UTF16BE;
 
-			assert_true(text_start(text, raw.data, raw.len, CHARSET_ASCII));
+			assert_true(
+			    text_start(text, raw.data, raw.len, CHARSET_ASCII));
 			if (!told)
 				continue;
 			convert(&raw, STEPS[k], &out);
@@ -275,11 +276,11 @@ a_false_mark_hides_nothing(void **state)
 	(void)state;
 	buf_init(&raw, 64);
 	buf_put(&raw, PLAIN, sizeof PLAIN - 1);
-	assert_true(text_start(text, raw.data, raw.len));
+	assert_true(text_start(text, raw.data, raw.len, CHARSET_ASCII));
 	convert(&raw, 64, &out);
 	assert_non_null(memmem(out.data, out.len, PLAIN + 2, 23));
 	buf_done(&out);
-	assert_true(text_start(text, UNITS, sizeof UNITS));
+	assert_true(text_start(text, UNITS, sizeof UNITS, CHARSET_ASCII));
 	assert_int_equal(text_charset(text), CHARSET_UTF16LE);
 	buf_done(&raw);
 }
