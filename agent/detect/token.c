@@ -148,6 +148,8 @@ static const uint64_t PUBLISHED[] = {
     0x9f1920c6cd484714,
     /* Stripe's manual */
     0xddd19c486d095d84,
+    /* Microsoft's manual of NuGet */
+    0x1a3e1c90ee6698a0,
     /* Google's samples of maps and of sign-in */
     0xc800bf2100a21c67,
     0x6acbd824bd32bbd4,
