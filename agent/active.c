@@ -2,8 +2,8 @@
 /*
  * active - the configuration in force: a checked copy below the state.
  *
- * Owns: STATE/active (agent.yaml, roster.yaml, rules/N/NAME.yaml) and
- * STATE/active.new, where a copy is made and checked.
+ * Owns: STATE/active (agent.yaml, roster.yaml, rules/N/NAME.yaml and NAME.edm)
+ * and STATE/active.new, where a copy is made and checked.
  * Never: changes what is in force before all of the new one was found good;
  * parses rules or a roster itself.
  */
@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lib/exact.h"
 #include "lib/str.h"
 #include "lib/yaml.h"
 
@@ -55,9 +56,15 @@ remove_tree(const char *path)
 	return 0;
 }
 
-/* A regular file of at most YAML_FILE_MAX. */
+/* How a file is copied: its mode, and the most bytes that it may have. */
+struct copy {
+	mode_t mode;
+	size_t max;
+};
+
 static int
-copy_file(const char *from, const char *to, mode_t mode, struct diag *why)
+copy_file(
+    const char *from, const char *to, const struct copy *how, struct diag *why)
 {
 	OWN_FD int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	OWN_FD int out = -1;
@@ -70,26 +77,33 @@ copy_file(const char *from, const char *to, mode_t mode, struct diag *why)
 		return fail(why, from);
 	if (!S_ISREG(st.st_mode))
 		return diag_set(why, -EINVAL, "%s: is not a file", from);
-	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, how->mode);
 	if (out < 0)
 		return fail(why, to);
 	while ((n = read(in, block, sizeof block)) > 0) {
 		total += (size_t)n;
-		if (total > YAML_FILE_MAX)
+		if (total > how->max)
 			return diag_set(why, -EFBIG,
-			    "%s: is larger than %d bytes", from, YAML_FILE_MAX);
+			    "%s: is larger than %zu bytes", from, how->max);
 		if (write(out, block, (size_t)n) != n)
 			return fail(why, to);
 	}
 	return n == 0 && fsync(out) == 0 ? 0 : fail(why, n < 0 ? from : to);
 }
 
-static bool
-is_pack(const char *name)
+/* Packs, and the indexes that they may name. */
+static const struct copy *
+rules_file(const char *name)
 {
+	static const struct copy pack = {0644, YAML_FILE_MAX};
+	static const struct copy index = {0644, EXACT_FILE_MAX};
 	size_t n = strlen(name);
 
-	return name[0] != '.' && n > 5 && strcmp(name + n - 5, ".yaml") == 0;
+	if (name[0] == '.' || n <= 5)
+		return NULL;
+	if (strcmp(name + n - 5, ".yaml") == 0)
+		return &pack;
+	return strcmp(name + n - 4, ".edm") == 0 ? &index : NULL;
 }
 
 static int
@@ -106,11 +120,14 @@ copy_rules(const char *from, const char *to, struct diag *why)
 	if (mkdir(to, 0755) != 0)
 		r = fail(why, to);
 	while (r == 0 && (e = readdir(d)) != NULL) {
-		if (!is_pack(e->d_name))
+		const struct copy *how = rules_file(e->d_name);
+
+		if (how == NULL)
 			continue;
 		if (++n > FILES_MAX) {
-			r = diag_set(why, -E2BIG, "%s: more than %d packs",
-			    from, FILES_MAX);
+			r = diag_set(why, -E2BIG,
+			    "%s: more than %d packs and indexes", from,
+			    FILES_MAX);
 			break;
 		}
 		r = str_format(a, sizeof a, "%s/%s", from, e->d_name);
@@ -120,7 +137,7 @@ copy_rules(const char *from, const char *to, struct diag *why)
 			(void)diag_set(
 			    why, r, "%s: a name below it is too long", from);
 		else
-			r = copy_file(a, b, 0644, why);
+			r = copy_file(a, b, how, why);
 	}
 	(void)closedir(d);
 	return r;
@@ -203,7 +220,8 @@ copy_all(
 	if (r == 0 && c->roster != NULL) {
 		make_path(to, "%s/roster.yaml", base);
 		make_path(name, "%s/roster.yaml", final);
-		r = copy_file(c->roster, to, 0600, why);
+		r = copy_file(c->roster, to,
+		    &(const struct copy){0600, YAML_FILE_MAX}, why);
 		if (r == 0)
 			r = config_copy(&c->roster, name);
 	}

@@ -80,6 +80,7 @@ fields_finding(struct draft *d, const struct finding *f, const char *rules)
 		draft_text(d, "tag", tag);
 	}
 	draft_text(d, "rules", rules);
+	draft_text(d, "sealed", f->sealed);
 }
 
 void

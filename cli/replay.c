@@ -15,7 +15,7 @@
  *   {"kind":"object","id","stream","protocol","direction","method","uri",
  *    "host","filename","size","sha256","complete"}
  *   {"kind":"finding","stream","object","direction","detector","class",
- *    "confidence","count","unique","member","spans"}
+ *    "confidence","count","unique","member","spans","sealed"}
  *   {"kind":"gap","stream","object","reason","member","bytes"}: not examined
  *   {"kind":"gap","stage","reason","lost","bytes"}: belongs to no stream
  *   {"kind":"datagrams", as "stream"}: a UDP conversation; its payload is not
@@ -297,6 +297,8 @@ put_finding(struct replay *r, struct stream *s, uint64_t object,
 	json_uint(&j, "count", f->count);
 	json_uint(&j, "unique", f->unique);
 	json_str(&j, "member", f->member);
+	if (f->sealed != NULL)
+		json_str(&j, "sealed", f->sealed);
 	json_begin_array(&j, "spans");
 	for (size_t i = 0; i < f->nspans; i++) {
 		json_begin_array(&j, NULL);

@@ -8,8 +8,9 @@
  * The JSON line of a file:
  *   {"path","size","type","examined":BYTES,"skipped":[{"reason","bytes"}],
  *    "findings":[{"detector","class","confidence","count","unique","member",
- *    "spans":[[from,to],...]}]}
- * A finding that an allow covers has "allow":{"id","until"}, too.
+ *    "spans":[[from,to],...],"sealed"}]}
+ * A finding that an allow covers has "allow":{"id","until"}, too; "sealed" is
+ * there where an index for exact data match found something.
  */
 #include "cli/scanout.h"
 
@@ -168,6 +169,8 @@ json_finding(struct json *j, const struct finding *f)
 		json_str(j, "until", f->allow_until);
 		json_end_object(j);
 	}
+	if (f->sealed != NULL)
+		json_str(j, "sealed", f->sealed);
 	json_begin_array(j, "spans");
 	for (size_t i = 0; i < f->nspans; i++) {
 		json_begin_array(j, NULL);

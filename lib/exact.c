@@ -200,8 +200,8 @@ exact_maybe(
 
 /* HMAC-SHA-256(index key, word column value). */
 static void
-keyed(const struct exact *x, const char *word, size_t column, const uint8_t *v,
-    size_t n, uint8_t out[SEAL_HASH])
+keyed(const struct exact_index *x, const char *word, size_t column,
+    const uint8_t *v, size_t n, uint8_t out[SEAL_HASH])
 {
 	uint8_t text[8 + EXACT_VALUE_MAX];
 	size_t at = strlen(word);
@@ -216,8 +216,8 @@ keyed(const struct exact *x, const char *word, size_t column, const uint8_t *v,
 }
 
 void
-exact_digest(const struct exact *x, size_t column, const uint8_t *v, size_t n,
-    uint8_t out[EXACT_DIGEST])
+exact_digest(const struct exact_index *x, size_t column, const uint8_t *v,
+    size_t n, uint8_t out[EXACT_DIGEST])
 {
 	uint8_t whole[SEAL_HASH];
 
@@ -226,7 +226,7 @@ exact_digest(const struct exact *x, size_t column, const uint8_t *v, size_t n,
 }
 
 static void
-column_keys(struct exact *x)
+column_keys(struct exact_index *x)
 {
 	uint8_t whole[SEAL_HASH];
 
@@ -239,7 +239,7 @@ column_keys(struct exact *x)
 /* ---- the file ---- */
 
 void
-exact_done(struct exact *x)
+exact_done(struct exact_index *x)
 {
 	if (x->owned != NULL)
 		explicit_bzero(x->owned, x->nowned);
@@ -248,7 +248,7 @@ exact_done(struct exact *x)
 }
 
 void
-exact_print(const struct exact *x, struct buf *out)
+exact_print(const struct exact_index *x, struct buf *out)
 {
 	uint8_t digest[SEAL_HASH];
 	size_t from = out->len;
@@ -280,7 +280,7 @@ exact_print(const struct exact *x, struct buf *out)
 }
 
 static int
-parse_column(struct exact *x, struct cur *in)
+parse_column(struct exact_index *x, struct cur *in)
 {
 	struct exact_column *c = &x->columns[x->ncolumns++];
 	uint8_t kind;
@@ -304,7 +304,7 @@ parse_column(struct exact *x, struct cur *in)
 }
 
 static int
-parse_head(struct exact *x, struct cur *in)
+parse_head(struct exact_index *x, struct cur *in)
 {
 	const uint8_t *id, *key, *public;
 	uint8_t n;
@@ -328,7 +328,7 @@ parse_head(struct exact *x, struct cur *in)
 }
 
 static int
-parse_filters(struct exact *x, struct cur *in)
+parse_filters(struct exact_index *x, struct cur *in)
 {
 	size_t at = 0;
 	const uint8_t *bytes;
@@ -352,7 +352,7 @@ parse_filters(struct exact *x, struct cur *in)
 /* Seals once, so that a bad public key is found now, and what OpenSSL looks up
  * at the first use is looked up before a jail is taken. */
 static int
-try_public(const struct exact *x)
+try_public(const struct exact_index *x)
 {
 	OWN(buf_done) struct buf out = {0};
 	struct exact_sealed none = {0};
@@ -362,10 +362,11 @@ try_public(const struct exact *x)
 }
 
 int
-exact_parse(const void *data, size_t len, struct exact *out, struct diag *why)
+exact_parse(
+    const void *data, size_t len, struct exact_index *out, struct diag *why)
 {
 	const uint8_t *p = data;
-	struct exact x = {0};
+	struct exact_index x = {0};
 	uint8_t digest[SEAL_HASH];
 	struct cur in;
 	int r = 0;
@@ -436,7 +437,7 @@ exact_rate_ok(uint32_t rate)
 }
 
 int
-exact_begin(struct exact *x, const uint64_t cells[EXACT_COLUMNS_MAX],
+exact_begin(struct exact_index *x, const uint64_t cells[EXACT_COLUMNS_MAX],
     const uint8_t public[SEAL_BOX_PUBLIC])
 {
 	size_t at = 0;
@@ -512,7 +513,8 @@ exact_fill(struct exact_column *c)
 /* ---- candidates ---- */
 
 int
-exact_seal(const struct exact *x, const struct exact_sealed *s, struct buf *out)
+exact_seal(
+    const struct exact_index *x, const struct exact_sealed *s, struct buf *out)
 {
 	OWN(buf_wipe) struct buf plain = {0};
 	OWN(buf_done) struct buf raw = {0};

@@ -45,7 +45,7 @@ struct exact_column {
 	uint8_t sip[16]; /* from the key of the index */
 };
 
-struct exact {
+struct exact_index {
 	char name[EXACT_NAME_MAX + 1];
 	uint8_t id[EXACT_ID];
 	uint64_t rows;
@@ -75,7 +75,7 @@ bool exact_maybe(
     const struct exact_column *c, const uint8_t *v, size_t n, bool digits);
 
 /* exact_digest - what stands for a value of a column when it is sealed. */
-void exact_digest(const struct exact *x, size_t column, const uint8_t *v,
+void exact_digest(const struct exact_index *x, size_t column, const uint8_t *v,
     size_t n, uint8_t out[EXACT_DIGEST]);
 
 /*
@@ -83,11 +83,11 @@ void exact_digest(const struct exact *x, size_t column, const uint8_t *v,
  * Returns 0, -EBADMSG with a sentence (also for a public key of low order),
  * -ENOMEM. @x is untouched on failure.
  */
-int exact_parse(
-    const void *data, size_t len, struct exact *x, struct diag *why) MUST_CHECK;
+int exact_parse(const void *data, size_t len, struct exact_index *x,
+    struct diag *why) MUST_CHECK;
 /* exact_print - appends the file; columns as they are filled. */
-void exact_print(const struct exact *x, struct buf *out);
-void exact_done(struct exact *x);
+void exact_print(const struct exact_index *x, struct buf *out);
+void exact_done(struct exact_index *x);
 
 /* ---- building ---- */
 
@@ -99,7 +99,7 @@ bool exact_rate_ok(uint32_t rate);
  * primary and rate are set) its key and an empty filter for @cells values.
  * Returns 0, -EFBIG (over EXACT_FILE_MAX) or -ENOMEM.
  */
-int exact_begin(struct exact *x, const uint64_t cells[EXACT_COLUMNS_MAX],
+int exact_begin(struct exact_index *x, const uint64_t cells[EXACT_COLUMNS_MAX],
     const uint8_t public[SEAL_BOX_PUBLIC]) MUST_CHECK;
 void exact_add(struct exact_column *c, const uint8_t *v, size_t n, bool digits);
 /* exact_fill - adds random values until one in @rate random values passes. */
@@ -130,7 +130,7 @@ struct exact_sealed {
 };
 
 /* exact_seal - appends base64url of the id and the sealed candidates. */
-int exact_seal(const struct exact *x, const struct exact_sealed *s,
+int exact_seal(const struct exact_index *x, const struct exact_sealed *s,
     struct buf *out) MUST_CHECK;
 /* exact_sealed_id - which index it is for: -EBADMSG if it is none. */
 int exact_sealed_id(const char *text, uint8_t id[EXACT_ID]) MUST_CHECK;

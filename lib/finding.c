@@ -6,7 +6,7 @@
  *   str detector, str version, str class, u8 confidence, u8 sensitivity,
  *   blob member, u64 count, u64 unique, u8 flags (1 capped, 2 test data,
  *   4 bulk, 8 tag set), 8 bytes tag, str mask, str allow, str allow_until,
- *   u32 n, n * (u64 from, u64 to).
+ *   u32 n, n * (u64 from, u64 to), str sealed.
  * Both ends are built together, so the form may change in any release.
  */
 #include "lib/finding.h"
@@ -35,6 +35,7 @@ finding_done(struct finding *f)
 {
 	free(f->member);
 	free(f->spans);
+	free(f->sealed);
 	*f = (struct finding){0};
 }
 
@@ -65,6 +66,7 @@ finding_encode(const struct finding *f, struct buf *out)
 		buf_put_u64(out, f->spans[i].from);
 		buf_put_u64(out, f->spans[i].to);
 	}
+	buf_put_str(out, f->sealed);
 }
 
 static int
@@ -108,6 +110,28 @@ decode_member(struct finding *f, struct cur *in)
 	return 0;
 }
 
+/* Base64url, or nothing. */
+static int
+decode_sealed(struct finding *f, struct cur *in)
+{
+	const char *text;
+	size_t len;
+
+	text = (const char *)cur_blob(in, &len);
+	if (in->bad || len > FINDING_SEALED_MAX)
+		return -EBADMSG;
+	if (len == 0)
+		return 0;
+	f->sealed = strndup(text, len);
+	if (f->sealed == NULL)
+		return -ENOMEM;
+	return strspn(f->sealed,
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		   "0123456789-_") == len
+		   ? 0
+		   : -EBADMSG;
+}
+
 /* These words go to terminals and reports as they are. */
 static bool
 plain(const char *s)
@@ -141,6 +165,8 @@ finding_decode(struct finding *out, struct cur *in)
 	cur_str(in, f.allow_until, sizeof f.allow_until);
 	if (r == 0)
 		r = decode_spans(&f, in);
+	if (r == 0)
+		r = decode_sealed(&f, in);
 	if (r == 0 &&
 	    (in->bad || tag == NULL || f.detector[0] == '\0' ||
 		confidence < CONFIDENCE_LOW || confidence > CONFIDENCE_HIGH ||

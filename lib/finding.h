@@ -18,6 +18,7 @@
 #define FINDING_SPANS_MAX 1000
 #define FINDING_MEMBER_MAX 4096
 #define FINDING_TAG_LEN 8
+#define FINDING_SEALED_MAX 6144 /* base64url */
 
 enum confidence {
 	CONFIDENCE_NONE,
@@ -57,6 +58,7 @@ struct finding {
 	char allow_until[12]; /* "2027-06-30", the last day of that */
 	struct span *spans; /* the first FINDING_SPANS_MAX, ascending */
 	size_t nspans;
+	char *sealed; /* candidates to be confirmed (lib/exact.h), or NULL */
 };
 
 /* finding_alerts - false for one that an allow covers: it is only recorded. */
@@ -66,7 +68,7 @@ finding_alerts(const struct finding *f)
 	return f->allow[0] == '\0';
 }
 
-/* finding_done - frees member and spans; zeroes the rest. */
+/* finding_done - frees what it owns; zeroes the rest. */
 void finding_done(struct finding *f);
 /* finding_encode - appends the wire form (the field order of the struct). */
 void finding_encode(const struct finding *f, struct buf *out);

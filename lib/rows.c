@@ -73,7 +73,8 @@ secondary_of(const uint8_t key[SEAL_HASH], const uint8_t record[EXACT_DIGEST],
 /* ---- making ---- */
 
 void
-rows_begin(struct rows *t, const struct exact *x, const struct seal_box_key *k)
+rows_begin(
+    struct rows *t, const struct exact_index *x, const struct seal_box_key *k)
 {
 	*t = (struct rows){0};
 	(void)str_copy(t->name, sizeof t->name, x->name);

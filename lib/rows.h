@@ -27,7 +27,7 @@ struct rows {
 
 /* rows_begin - for @x's columns under a key that @k's holder derives. */
 void rows_begin(
-    struct rows *t, const struct exact *x, const struct seal_box_key *k);
+    struct rows *t, const struct exact_index *x, const struct seal_box_key *k);
 void rows_done(struct rows *t);
 /*
  * rows_add - a record of a row: a primary and the row's secondaries, digests

@@ -532,6 +532,67 @@ checks(const struct yaml *y, struct detector *d, struct diag *why)
 	return 0;
 }
 
+/* An index beside the pack; the loader finds it (ruleset.c). */
+static int
+primary_exact(const struct yaml *y, const struct yaml *map, struct detector *d,
+    struct diag *why)
+{
+	static const char *const keys[] = {
+	    "index", "primary", "secondaries", NULL};
+	static const char *const near_keys[] = {"min", "within", NULL};
+	static const char *const alone[] = {"exact", "validators", NULL};
+	const struct yaml *index, *column, *near = yaml_get(y, "secondaries");
+	struct member_rule *m = &d->exact;
+	struct diag inner = {""};
+	int r;
+
+	m->min = 1;
+	m->within = 300;
+	if (yaml_keys(map, "primary", alone, &inner) != 0)
+		return yaml_fail(map, why,
+		    "beside \"exact\" primary takes \"validators\" alone: what "
+		    "a value looks like is the index's");
+	if ((r = yaml_keys(y, "exact", keys, why)) != 0 ||
+	    (r = need(y, "index", "exact", &index, why)) != 0 ||
+	    (r = need(y, "primary", "exact", &column, why)) != 0 ||
+	    (r = yaml_text(index, &m->index, why)) != 0 ||
+	    (r = yaml_text(column, &m->column, why)) != 0)
+		return r;
+	if (!exact_name_ok(m->index))
+		return yaml_fail(index, why,
+		    "the name of an index is small letters, digits, \"_\", "
+		    "\"-\" and \".\", at most %d",
+		    EXACT_NAME_MAX);
+	if (near != NULL &&
+	    ((r = yaml_keys(near, "secondaries", near_keys, why)) != 0 ||
+		(r = child_uint(near, "min", 0, EXACT_COLUMNS_MAX - 1, &m->min,
+		     why)) != 0 ||
+		(r = child_uint(
+		     near, "within", 1, RULES_NEAR_MAX, &m->within, why)) != 0))
+		return r;
+	d->least = EXACT_PRIMARY_MIN;
+	d->most = MEMBER_WIDTH_MAX;
+	return 0;
+}
+
+/* The filter of a host lets guesses pass: only who confirms may be sure. */
+static int
+exact_levels(const struct detector *d, struct diag *why)
+{
+	if (d->exact.index == NULL)
+		return 0;
+	if (d->levels[0].confidence != CONFIDENCE_LOW)
+		return yaml_fail(yaml_get(d->at, "levels"), why,
+		    "a rule with \"exact\" is low until it is confirmed");
+	if (d->within != 0)
+		return yaml_fail(yaml_get(d->at, "levels"), why,
+		    "a rule with \"exact\" takes no count as evidence");
+	if (d->gate != NULL || d->keep_first + d->keep_last > 0)
+		return yaml_fail(d->at, why,
+		    "a rule with \"exact\" takes no keywords and no mask");
+	return 0;
+}
+
 static int
 primary(const struct yaml *y, const struct pack *p, struct detector *d,
     struct diag *why)
@@ -540,15 +601,20 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "normalize", "validators", "secret", "entropy", "requirements",
 	    "function", "exact", "fingerprint", "file", "label", "canary",
 	    NULL};
-	static const char *const later[] = {"requirements", "function", "exact",
+	static const char *const later[] = {"requirements", "function",
 	    "fingerprint", "file", "label", "canary", NULL};
-	const struct yaml *map, *list, *secret;
+	const struct yaml *map, *exact, *list, *secret;
 	int r;
 
 	if ((r = need(y, "primary", "a detector", &map, why)) != 0 ||
 	    (r = yaml_keys(map, "primary", keys, why)) != 0 ||
 	    (r = not_yet(map, later, why)) != 0)
 		return r;
+	exact = yaml_get(map, "exact");
+	if (exact != NULL) {
+		r = primary_exact(exact, map, d, why);
+		return r == 0 ? checks(yaml_get(map, "validators"), d, why) : r;
+	}
 	list = yaml_get(map, "list");
 	if ((list != NULL) == (yaml_get(map, "pattern") != NULL))
 		return yaml_fail(
@@ -1088,7 +1154,8 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	    (r = thresholds(yaml_get(y, "thresholds"), d, why)) != 0 ||
 	    (r = allows_parse(yaml_get(y, "allow"), false, &d->own_allows,
 		 &d->nown_allows, why)) != 0 ||
-	    (r = mask(yaml_get(y, "mask"), d, why)) != 0)
+	    (r = mask(yaml_get(y, "mask"), d, why)) != 0 ||
+	    (r = exact_levels(d, why)) != 0)
 		return r;
 	return samples(yaml_get(y, "tests"), d, why);
 }

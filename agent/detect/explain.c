@@ -265,6 +265,11 @@ tell_refuted(struct why *w, const struct explain_match *m)
 		    m->entropy_milli / 1000, m->entropy_milli % 1000,
 		    m->rule->entropy_milli / 1000,
 		    m->rule->entropy_milli % 1000);
+	else if (str_eq(m->refuted, "secondaries"))
+		(void)why_fact(w, "secondaries", false,
+		    "fewer than %u other columns of the index within %u "
+		    "characters",
+		    m->rule->exact.min, m->rule->exact.within);
 	else
 		tell_checks(w, m);
 }

@@ -29,7 +29,8 @@ struct explain_match {
 	bool demote, test;
 	enum confidence confidence; /* as it was told */
 	const char *mask;
-	/* NULL, or what refuted it: "keyword", "entropy", "validator". */
+	/* NULL, or what refuted it: "keyword", "entropy", "secondaries",
+	 * "validator". */
 	const char *refuted;
 	uint32_t entropy_milli; /* of what the entropy refuted */
 };

@@ -139,7 +139,8 @@ lint_samples(const struct detector *d, struct loader *l)
 		     y != NULL; y = y->next)
 			runs++;
 	}
-	if (!positive)
+	/* A sample of an index would be somebody's number. */
+	if (!positive && d->exact.index == NULL)
 		loader_note(l, d->at, true, false, "no-positive-test",
 		    "%s has no test that must match", d->id);
 	if (!negative)
@@ -158,7 +159,7 @@ lint_prefilter(const struct detector *d, struct loader *l)
 	const struct yaml *map = yaml_get(d->at, "prefilter");
 	const struct yaml *words = yaml_get(map, "keywords");
 
-	if (map == NULL)
+	if (map == NULL && d->exact.index == NULL)
 		loader_note(l, d->at, true, false, "no-prefilter",
 		    "%s says neither which keywords lead to it nor why there "
 		    "are none (prefilter)",

@@ -109,7 +109,7 @@ const char *
 plan_layer_name(enum layer l)
 {
 	static const char *const names[] = {
-	    "literal", "shape", "pattern", "plain"};
+	    "literal", "shape", "exact", "pattern", "plain"};
 
 	return names[l];
 }
@@ -338,6 +338,13 @@ choose(
 	struct chosen *c = &m->p->chosen[i];
 	int e = 0;
 
+	if (r->pattern == NULL) {
+		c->layer = LAYER_EXACT;
+		(void)snprintf(c->why, sizeof c->why,
+		    "its values are in an index, which each word is looked up "
+		    "in");
+		return add_plain(m->p, i);
+	}
 	edge_from(r, &m->p->edges[i]);
 	if (kind == PLAN_LAYERS || kind == PLAN_KEYWORDS) {
 		e = choose_literals(m, i, r);

@@ -18,6 +18,7 @@
 enum layer {
 	LAYER_LITERAL, /* a text that each match holds */
 	LAYER_SHAPE, /* the bytes around one point of each match */
+	LAYER_EXACT, /* each word, in an index */
 	LAYER_PATTERN, /* the pattern itself, in a database of patterns */
 	LAYER_PLAIN, /* the authority alone, from byte to byte */
 };
@@ -25,7 +26,7 @@ enum layer {
 /* What the layers need to know of a rule; borrowed for plan_new. */
 struct plan_rule {
 	const char *plain; /* its pattern without boundaries */
-	const struct pattern *pattern; /* the same, parsed */
+	const struct pattern *pattern; /* the same, parsed; NULL: an index */
 	const struct pattern *keywords; /* NULL, or what a match must hold */
 	struct byteset edge; /* what may not touch a match */
 	uint32_t most; /* bytes of a match */

@@ -13,6 +13,7 @@
 
 #include "agent/detect/allow.h"
 #include "agent/detect/detect.h"
+#include "agent/detect/member.h"
 #include "agent/detect/pattern.h"
 #include "agent/detect/plan.h"
 #include "agent/detect/regex.h"
@@ -34,6 +35,7 @@ enum {
 	RULES_DETECTORS_MAX = 4096,
 	RULES_PACKS_MAX = 256,
 	RULES_ALLOWS_MAX = 1000, /* in one list */
+	RULES_INDEXES_MAX = 16,
 	RULES_MASK_FIRST_MAX = 6, /* PCI DSS 4.0, 3.4.1 */
 	RULES_MASK_LAST_MAX = 4,
 };
@@ -115,6 +117,7 @@ struct detector {
 	const struct pack *pack;
 	const char *id, *uuid, *title, *status, *class_name;
 	enum sensitivity sensitivity;
+	struct member_rule exact; /* of an index: then there is no pattern */
 	char *plain; /* pattern without boundaries; owned */
 	struct pattern *pattern; /* the same, parsed; owned */
 	enum boundary boundary;
@@ -157,9 +160,17 @@ struct pack {
 	size_t nallows;
 };
 
+/* An index for exact data match, and the directory that it was found in. */
+struct rules_index {
+	struct exact_index x;
+	size_t dir;
+};
+
 struct ruleset {
 	struct pack *packs; /* owned */
 	size_t npacks;
+	struct rules_index *indexes; /* owned */
+	size_t nindexes;
 	const struct detector **detectors; /* all, in order; array owned */
 	size_t n;
 	struct plan *plan; /* owned */

@@ -7,7 +7,9 @@
  * Never: loads a part of a set: one fatal problem refuses all of it.
  *
  * The digest is SHA-256 over, for each pack in order, its length in bytes as
- * 8 bytes big-endian and its bytes. Names and places do not go in: the same
+ * 8 bytes big-endian and its bytes, and after the packs of a directory the
+ * same for each index that they name, in the order in which they first do.
+ * Names and places do not go in: the same
  * packs are the same set wherever they lie.
  */
 #include <dirent.h>
@@ -44,6 +46,9 @@ ruleset_free(struct ruleset *r)
 	plan_free(r->plan);
 	for (size_t i = 0; i < r->npacks; i++)
 		pack_done(&r->packs[i]);
+	for (size_t i = 0; i < r->nindexes; i++)
+		exact_done(&r->indexes[i].x);
+	free(r->indexes);
 	free(r->packs);
 	free(r->detectors);
 	free(r);
@@ -62,7 +67,15 @@ struct load {
 	struct seal_hash *hash;
 	struct loader to;
 	int64_t now_us;
+	size_t dir; /* how many directories came before */
 };
+
+static void
+put_length(uint8_t out[8], size_t len)
+{
+	for (unsigned i = 0; i < 8; i++)
+		out[i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
+}
 
 static int
 add_pack(struct load *l, const char *name, const void *data, size_t len)
@@ -79,8 +92,7 @@ add_pack(struct load *l, const char *name, const void *data, size_t len)
 		loader_fatal(&l->to, "too-many", d.text);
 		return 0;
 	}
-	for (unsigned i = 0; i < 8; i++)
-		size[i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
+	put_length(size, len);
 	seal_hash_put(l->hash, size, sizeof size);
 	seal_hash_put(l->hash, data, len);
 	e = yaml_parse(name, data, len, &doc, &d);
@@ -92,42 +104,167 @@ add_pack(struct load *l, const char *name, const void *data, size_t len)
 	return e == -ENOMEM ? e : 0;
 }
 
-/* Reads one rule file: a regular one, no link, of a bounded size. */
+/* Reads a regular file, no link, of a bounded size; *data is the caller's. */
 static int
-add_file(struct load *l, int dir, const char *path, const char *name)
+read_file(int dir, const char *path, const char *name, size_t max, char **data,
+    size_t *len, struct diag *why)
 {
 	OWN_FD int fd =
 	    openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	OWN_MEM char *data = NULL;
-	size_t len = 0;
 	struct stat st;
 	ssize_t n;
 
+	*len = 0;
 	if (fd < 0)
-		return diag_set(l->to.why, -errno, "%s: %s", path,
+		return diag_set(why, -errno, "%s: %s", path,
 		    errno == ELOOP ? "is a symbolic link; rule files may not "
 				     "be links"
 				   : strerror(errno));
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size > YAML_FILE_MAX)
-		return diag_set(l->to.why, -EINVAL,
-		    "%s: not a regular file of at most %d bytes", path,
-		    YAML_FILE_MAX);
-	data = malloc((size_t)st.st_size + 1);
-	if (data == NULL)
+	    st.st_size > (off_t)max)
+		return diag_set(why, -EINVAL,
+		    "%s: not a regular file of at most %zu bytes", path, max);
+	*data = malloc((size_t)st.st_size + 1);
+	if (*data == NULL)
 		return -ENOMEM;
-	while (len < (size_t)st.st_size) {
-		n = read(fd, data + len, (size_t)st.st_size - len);
+	while (*len < (size_t)st.st_size) {
+		n = read(fd, *data + *len, (size_t)st.st_size - *len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return diag_set(
-			    l->to.why, -errno, "%s: %s", path, strerror(errno));
+			    why, -errno, "%s: %s", path, strerror(errno));
 		if (n == 0)
 			break;
-		len += (size_t)n;
+		*len += (size_t)n;
 	}
-	return add_pack(l, path, data, len);
+	return 0;
+}
+
+static int
+add_file(struct load *l, int dir, const char *path, const char *name)
+{
+	OWN_MEM char *data = NULL;
+	size_t len = 0;
+	int r =
+	    read_file(dir, path, name, YAML_FILE_MAX, &data, &len, l->to.why);
+
+	return r == 0 ? add_pack(l, path, data, len) : r;
+}
+
+/* ---- indexes for exact data match ---- */
+
+static int
+index_file(struct load *l, int dir, const char *base, const char *name,
+    struct exact_index *out, struct diag *why)
+{
+	OWN_MEM char *data = NULL;
+	char file[EXACT_NAME_MAX + 8], path[PATH_BYTES];
+	uint8_t size[8];
+	size_t len = 0;
+	int r = str_format(file, sizeof file, "%s.edm", name);
+
+	if (r == 0)
+		r = str_format(path, sizeof path, "%s/%s", base, file);
+	if (r == 0)
+		r = read_file(
+		    dir, path, file, EXACT_FILE_MAX, &data, &len, why);
+	if (r != 0)
+		return r;
+	put_length(size, len);
+	seal_hash_put(l->hash, size, sizeof size);
+	seal_hash_put(l->hash, data, len);
+	r = exact_parse(data, len, out, why);
+	if (r == 0 && !str_eq(out->name, name)) {
+		exact_done(out);
+		r = diag_set(why, -EBADMSG, "is named otherwise inside");
+	}
+	diag_prefix(why, path);
+	return r;
+}
+
+/* The index that a rule names, read once a directory. */
+static int
+index_named(struct load *l, int dir, const char *base, struct detector *d)
+{
+	struct ruleset *r = l->set;
+	struct diag why = {""};
+	int e = 0;
+
+	for (size_t i = 0; i < r->nindexes && d->exact.x == NULL; i++)
+		if (r->indexes[i].dir == l->dir &&
+		    str_eq(r->indexes[i].x.name, d->exact.index))
+			d->exact.x = &r->indexes[i].x;
+	if (d->exact.x != NULL)
+		return 0;
+	if (r->nindexes == RULES_INDEXES_MAX)
+		e = diag_set(&why, -EBADMSG, "more than %d indexes in a set",
+		    RULES_INDEXES_MAX);
+	else
+		e = index_file(l, dir, base, d->exact.index,
+		    &r->indexes[r->nindexes].x, &why);
+	if (e == -ENOMEM)
+		return e;
+	if (e != 0) {
+		loader_note(&l->to, d->at, true, true, "no-index",
+		    "the index \"%s\" cannot be used: %s", d->exact.index,
+		    why.text);
+		return 0;
+	}
+	r->indexes[r->nindexes].dir = l->dir;
+	d->exact.x = &r->indexes[r->nindexes++].x;
+	return 0;
+}
+
+/* The column that a rule names, as a primary; and enough secondaries. */
+static void
+index_column(struct load *l, struct detector *d)
+{
+	const struct exact_index *x = d->exact.x;
+	size_t secondaries = 0;
+
+	d->exact.at = x->ncolumns;
+	for (size_t i = 0; i < x->ncolumns; i++) {
+		secondaries += !x->columns[i].primary;
+		if (x->columns[i].primary &&
+		    str_eq(x->columns[i].name, d->exact.column))
+			d->exact.at = i;
+	}
+	if (d->exact.at == x->ncolumns)
+		loader_note(&l->to, d->at, true, true, "no-index",
+		    "the index \"%s\" has no primary \"%s\"", x->name,
+		    d->exact.column);
+	else if (d->exact.min > secondaries)
+		loader_note(&l->to, d->at, true, true, "no-index",
+		    "%u secondaries are asked for; the index \"%s\" has %zu",
+		    d->exact.min, x->name, secondaries);
+}
+
+/* Finds the indexes of the packs from @first on; without a directory, none. */
+static int
+add_indexes(struct load *l, size_t first, int dir, const char *base)
+{
+	struct ruleset *r = l->set;
+	int e = 0;
+
+	for (size_t i = first; i < r->npacks; i++)
+		for (size_t k = 0; k < r->packs[i].ndetectors && e == 0; k++) {
+			struct detector *d = &r->packs[i].detectors[k];
+
+			if (d->exact.index == NULL)
+				continue;
+			if (dir >= 0)
+				e = index_named(l, dir, base, d);
+			else
+				loader_note(&l->to, d->at, true, true,
+				    "no-index",
+				    "the index \"%s\" is looked for beside a "
+				    "pack, and this one is in no directory",
+				    d->exact.index);
+			if (e == 0 && d->exact.x != NULL)
+				index_column(l, d);
+		}
+	return e;
 }
 
 static bool
@@ -169,6 +306,7 @@ add_dir(struct load *l, const char *dir)
 {
 	OWN_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent **names = NULL;
+	size_t first = l->set->npacks;
 	int n, r = 0;
 
 	if (fd < 0)
@@ -192,6 +330,9 @@ add_dir(struct load *l, const char *dir)
 		free(names[i]);
 	}
 	free(names);
+	if (r == 0)
+		r = add_indexes(l, first, fd, dir);
+	l->dir++;
 	return r;
 }
 
@@ -315,7 +456,12 @@ bounds(struct ruleset *r)
 			if (ALLOW_LINE > r->after)
 				r->after = ALLOW_LINE;
 		}
-		if (!regex_jit(d->regex))
+		if (d->exact.index != NULL) {
+			uint32_t sight = 4 * d->exact.within + MEMBER_SIGHT;
+
+			r->before = sight > r->before ? sight : r->before;
+			r->after = sight > r->after ? sight : r->after;
+		} else if (!regex_jit(d->regex))
 			r->slow = "PCRE2 has no JIT here; patterns are "
 				  "confirmed by its interpreter, several "
 				  "times more slowly";
@@ -428,7 +574,8 @@ begin(struct load *l)
 	if (l->set == NULL)
 		return -ENOMEM;
 	l->set->packs = calloc(RULES_PACKS_MAX, sizeof *l->set->packs);
-	if (l->set->packs == NULL)
+	l->set->indexes = calloc(RULES_INDEXES_MAX, sizeof *l->set->indexes);
+	if (l->set->packs == NULL || l->set->indexes == NULL)
 		return -ENOMEM;
 	return seal_hash_new(&l->hash);
 }
@@ -468,6 +615,8 @@ ruleset_parse(const char *name, const void *data, size_t len,
 
 	if (r == 0)
 		r = add_pack(&l, name, data, len);
+	if (r == 0)
+		r = add_indexes(&l, 0, -1, NULL);
 	return end(&l, r, out);
 }
 

@@ -100,6 +100,7 @@ struct lane {
 	/* A row of confidences; then one for each allow of the rule. */
 	struct tally *tallies; /* owned */
 	size_t ntallies;
+	struct member *member; /* of a rule with an index; owned */
 	struct scan_cost cost;
 };
 
@@ -150,6 +151,7 @@ scan_free(struct scan *s)
 		     k++)
 			free(l->near_by[k].ticks);
 		free(l->near_by);
+		member_free(l->member);
 		for (size_t k = 0; k < l->ntallies; k++)
 			tally_done(&l->tallies[k]);
 		free(l->tallies);
@@ -196,6 +198,8 @@ lane_init(struct lane *l, const struct detector *d)
 	if (l->tallies == NULL)
 		return -ENOMEM;
 	l->ntallies = (1 + d->nallows) * CONFIDENCES;
+	if (d->exact.index != NULL)
+		return member_new(&d->exact, &l->member);
 	if (d->within == 0)
 		return 0;
 	/* Matches do not overlap: so many at most lie in two windows. */
@@ -300,6 +304,8 @@ reset(struct scan *s)
 		l->nheld = 0;
 		l->waiting = 0;
 		l->old = 0;
+		if (l->member != NULL)
+			member_reset(l->member);
 		for (size_t k = 0; l->near_by != NULL && k < l->rule->nevidence;
 		     k++)
 			near_by_reset(&l->near_by[k]);
@@ -537,7 +543,11 @@ normal(struct scan *s, const struct detector *d, struct span at)
 	const uint8_t *v = s->window + (at.from - s->base);
 	size_t n = (size_t)(at.to - at.from);
 
+	bool digits;
+
 	must(n <= sizeof s->normal);
+	if (d->exact.index != NULL)
+		return exact_normal(v, n, s->normal, &digits);
 	if (d->normalize == 0) {
 		memcpy(s->normal, v, n);
 		return n;
@@ -630,7 +640,15 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 	if (c == CONFIDENCE_NONE)
 		return;
 	t = &l->tallies[h->allow * CONFIDENCES + c];
-	if (t->count == 0) {
+	if (l->member != NULL && h->allow == 0) {
+		/* Neither a shape nor a tag: guesses could be tried on it. */
+		size_t n = normal(s, d, h->value);
+
+		member_keep(l->member,
+		    &(struct member_view){s->window, s->len, s->base}, h->hash,
+		    s->normal, n);
+	}
+	if (l->member == NULL && t->count == 0) {
 		size_t n = normal(s, d, h->value);
 
 		tally_mask(t, s->normal, n, d->keep_first, d->keep_last);
@@ -783,6 +801,25 @@ allow_of(struct scan *s, const struct detector *d, const struct regex_match *m,
 	return 0;
 }
 
+/* Whether enough other columns of the index stand beside a value. */
+static bool
+secondaries(struct scan *s, struct lane *l, const struct held *h)
+{
+	const struct member_rule *r = &l->rule->exact;
+	const struct member_view v = {s->window, s->len, s->base};
+	size_t from = (size_t)(h->at - s->base);
+	size_t to = (size_t)(h->end - s->base);
+	const struct member_place p = {.from = h->at,
+	    .to = h->end,
+	    .low = s->base + chars_before(s, from, r->within),
+	    .high = s->base + chars_after(s, to, r->within)};
+	int n = member_beside(l->member, &v, &p);
+
+	if (n < 0)
+		s->err = n;
+	return n >= 0 && (uint32_t)n >= r->min;
+}
+
 /* Takes a match of the pattern; false if it is refuted. */
 static bool
 take(struct scan *s, struct lane *l, const struct regex_match *m)
@@ -806,6 +843,8 @@ take(struct scan *s, struct lane *l, const struct regex_match *m)
 		    s->window + m->from[g], m->to[g] - m->from[g]);
 	if (bits < d->entropy_milli)
 		return refuted(s, l, &h, "entropy", bits);
+	if (l->member != NULL && !secondaries(s, l, &h))
+		return refuted(s, l, &h, "secondaries", 0);
 	n = normal(s, d, h.value);
 	if (!check_all(s, d, m, n, &h.passed, &h.demote))
 		return refuted(s, l, &h, "validator", 0);
@@ -846,6 +885,24 @@ step_by_step(struct scan *s, struct lane *l, size_t end, size_t *from,
 	return 0;
 }
 
+/*
+ * The leftmost match that starts from *from to @last, in the text up to @end.
+ * Returns 1 with it, 0 without; *from may move.
+ */
+static int
+find(struct scan *s, struct lane *l, size_t end, size_t *from, size_t last,
+    struct regex_match *m)
+{
+	const struct detector *d = l->rule;
+	int r;
+
+	if (l->member != NULL)
+		return member_find(&d->exact, s->window, end, *from, last,
+		    &m->from[0], &m->to[0]);
+	r = regex_find(d->regex, s->room, s->window, end, *from, last, m);
+	return r >= 0 ? r : step_by_step(s, l, end, from, last, m);
+}
+
 /* Takes the matches that start from @low to @high. */
 static void
 confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
@@ -854,7 +911,8 @@ confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
 	uint64_t start = low;
 	uint64_t since = s->measured ? clock_boot_us() : 0;
 	size_t last = (size_t)(high - s->base);
-	size_t end = last + d->most + SLACK;
+	size_t end =
+	    last + (l->member != NULL ? MEMBER_SIGHT : d->most + SLACK);
 
 	if (start < l->next)
 		start = l->next;
@@ -865,12 +923,7 @@ confirm(struct scan *s, struct lane *l, uint64_t low, uint64_t high)
 	while (start <= high && !l->off) {
 		size_t from = (size_t)(start - s->base);
 		struct regex_match m;
-		int r = regex_find(
-		    d->regex, s->room, s->window, end, from, last, &m);
-
-		if (r < 0)
-			r = step_by_step(s, l, end, &from, last, &m);
-		if (r == 0)
+		if (find(s, l, end, &from, last, &m) == 0)
 			break;
 		must(m.to[0] - m.from[0] <= d->most);
 		start = s->base + (take(s, l, &m) ? m.to[0] : m.from[0] + 1);
@@ -1048,7 +1101,7 @@ scan_feed(struct scan *s, struct content c)
 
 /* ---- findings ---- */
 
-static void
+static int
 finding_of(
     const struct scan *s, struct lane *l, size_t which, struct finding *f)
 {
@@ -1073,10 +1126,13 @@ finding_of(
 	f->test_data = !t->real;
 	f->bulk = (d->bulk_unique > 0 && t->used >= d->bulk_unique) ||
 		  (d->bulk_min > 0 && t->count >= d->bulk_min);
-	f->tag_set = s->key_set;
+	f->tag_set = s->key_set && l->member == NULL;
 	memcpy(f->tag, t->tag, sizeof f->tag);
 	f->spans = OWN_TAKE(&t->spans);
 	f->nspans = t->nspans;
+	return l->member != NULL && which < CONFIDENCES
+		   ? member_seal(l->member, &f->sealed)
+		   : 0;
 }
 
 /* The findings of the piece, the surest first; *out is the caller's. */
@@ -1084,6 +1140,7 @@ static int
 collect(struct scan *s, struct finding **out, size_t *n)
 {
 	size_t max = 0;
+	int r = 0;
 
 	for (size_t i = 0; i < s->rules->n; i++)
 		for (size_t k = 0; k < s->lanes[i].ntallies; k++)
@@ -1094,12 +1151,12 @@ collect(struct scan *s, struct finding **out, size_t *n)
 		return -ENOMEM;
 	for (size_t c = CONFIDENCE_HIGH; c > CONFIDENCE_NONE; c--)
 		for (size_t i = 0; i < s->rules->n; i++)
-			for (size_t k = c; k < s->lanes[i].ntallies;
+			for (size_t k = c; k < s->lanes[i].ntallies && r == 0;
 			     k += CONFIDENCES)
 				if (s->lanes[i].tallies[k].count > 0)
-					finding_of(s, &s->lanes[i], k,
+					r = finding_of(s, &s->lanes[i], k,
 					    &(*out)[(*n)++]);
-	return 0;
+	return r;
 }
 
 int

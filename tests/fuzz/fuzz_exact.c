@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	OWN(buf_done) struct buf in = {0}, out = {0};
 	struct diag why = {""};
-	struct exact x;
+	struct exact_index x;
 	int r;
 
 	value(data, size);

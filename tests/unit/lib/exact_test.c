@@ -82,7 +82,7 @@ test_normal_bytes(void **state UNUSED)
 
 /* An index of one column; values are the numbers from @first on. */
 static void
-make(struct exact *x, uint32_t rate, uint32_t first, uint32_t count)
+make(struct exact_index *x, uint32_t rate, uint32_t first, uint32_t count)
 {
 	uint64_t cells[EXACT_COLUMNS_MAX] = {count};
 	OWN(seal_box_key_freep) struct seal_box_key *k = NULL;
@@ -90,7 +90,7 @@ make(struct exact *x, uint32_t rate, uint32_t first, uint32_t count)
 
 	assert_int_equal(seal_box_key_new(&k), 0);
 	seal_box_key_public(k, public);
-	*x = (struct exact){.name = "test", .rows = count, .ncolumns = 1};
+	*x = (struct exact_index){.name = "test", .rows = count, .ncolumns = 1};
 	x->columns[0] =
 	    (struct exact_column){.name = "ssn", .primary = true, .rate = rate};
 	assert_int_equal(exact_begin(x, cells, public), 0);
@@ -104,7 +104,7 @@ make(struct exact *x, uint32_t rate, uint32_t first, uint32_t count)
 }
 
 static unsigned
-passing(const struct exact *x, uint32_t first, uint32_t count)
+passing(const struct exact_index *x, uint32_t first, uint32_t count)
 {
 	unsigned n = 0;
 
@@ -124,7 +124,7 @@ passing(const struct exact *x, uint32_t first, uint32_t count)
 static void
 check_rate(uint32_t rate, uint32_t count)
 {
-	struct exact x;
+	struct exact_index x;
 	double part, want = 1.0 / rate, off;
 	unsigned n;
 
@@ -161,7 +161,7 @@ test_rate(void **state UNUSED)
 static void
 test_small_hides(void **state UNUSED)
 {
-	struct exact x;
+	struct exact_index x;
 	double part;
 	unsigned n;
 
@@ -176,7 +176,7 @@ test_small_hides(void **state UNUSED)
 }
 
 static void
-print(const struct exact *x, struct buf *out)
+print(const struct exact_index *x, struct buf *out)
 {
 	buf_init(out, FILE_MAX_BYTES);
 	exact_print(x, out);
@@ -187,7 +187,7 @@ static void
 test_file(void **state UNUSED)
 {
 	OWN(buf_done) struct buf a = {0}, b = {0};
-	struct exact x, y;
+	struct exact_index x, y;
 
 	make(&x, 128, 1000000, 1000);
 	exact_fill(&x.columns[0]);
@@ -213,7 +213,7 @@ redigest(struct buf *b)
 static void
 test_hostile_file(void **state UNUSED)
 {
-	struct exact x, y = {.rows = 77};
+	struct exact_index x, y = {.rows = 77};
 	size_t head;
 
 	make(&x, 128, 1000000, 10);
@@ -229,7 +229,7 @@ test_hostile_file(void **state UNUSED)
 			    exact_parse(a.data, n, &y, NULL), -EBADMSG);
 		/* Each bit of the head, with a digest that fits and without. */
 		for (size_t i = 0; i < head * 8; i++) {
-			struct exact z;
+			struct exact_index z;
 			int r;
 
 			a.data[i / 8] ^= (uint8_t)(1U << i % 8);
@@ -259,7 +259,7 @@ test_sealed(void **state UNUSED)
 	OWN(seal_box_key_freep) struct seal_box_key *k = NULL, *other = NULL;
 	OWN(buf_done) struct buf text = {0}, again = {0};
 	struct exact_sealed s = {.min = 1, .n = EXACT_CANDIDATES_MAX}, got;
-	struct exact x;
+	struct exact_index x;
 	uint8_t id[EXACT_ID];
 	char *t;
 

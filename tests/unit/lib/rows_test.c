@@ -26,7 +26,7 @@ enum { ROWS = 3000 };
 struct world {
 	char dir[64], path[96];
 	struct seal_box_key *key;
-	struct exact x;
+	struct exact_index x;
 };
 
 /* Column 0 is the primary, 1 and 2 are secondaries. */
@@ -44,7 +44,7 @@ setup(void **state)
 	(void)snprintf(w->path, sizeof w->path, "%s/t.table", w->dir);
 	assert_int_equal(seal_box_key_new(&w->key), 0);
 	seal_box_key_public(w->key, public);
-	w->x = (struct exact){.name = "t", .ncolumns = 3};
+	w->x = (struct exact_index){.name = "t", .ncolumns = 3};
 	for (size_t i = 0; i < 3; i++) {
 		w->x.columns[i].rate = 128;
 		w->x.columns[i].primary = i == 0;

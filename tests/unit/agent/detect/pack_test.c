@@ -163,7 +163,7 @@ test_not_yet(void **state UNUSED)
 	    {{.primary = "pattern: a, requirements: {min_digits: 1}"},
 		"requirements"},
 	    {{.primary = "function: f"}, "function"},
-	    {{.primary = "exact: {index: i}"}, "exact"},
+	    {{.primary = "fingerprint: {index: i}"}, "fingerprint"},
 	    {{.primary = "fingerprint: {set: s}"}, "fingerprint"},
 	    {{.primary = "file: {magic: m}"}, "file"},
 	    {{.primary = "label: {id: l}"}, "label"},
