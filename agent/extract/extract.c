@@ -454,8 +454,8 @@ give_aside(struct extract *x)
 			x->failed = x->sink->end(x->sink->ctx);
 		x->name[at] = '\0';
 	}
-	if (x->failed == 0 && x->filter->why != NULL)
-		tell_skip(x, x->filter->why, x->filter->out.over);
+	for (size_t i = 0; x->failed == 0 && i < x->filter->nlost; i++)
+		tell_skip(x, x->filter->lost[i].why, x->filter->lost[i].bytes);
 }
 
 static void
@@ -508,14 +508,27 @@ start_filter(struct extract *x, const uint8_t *p, size_t len)
 	return filter_type(kind);
 }
 
+static bool
+start_text(struct extract *x, const struct level *l)
+{
+	const uint8_t *p = l->out.block + l->out.pos;
+	size_t n = l->out.len - l->out.pos;
+
+	/* Its bytes are counted, and in charsets of its own. */
+	if (l->inside == CONTAINER_NONE && filter_wants_bytes(p, n)) {
+		text_start_raw(x->text, 0);
+		return true;
+	}
+	return text_start(x->text, p, n, l->member.charset);
+}
+
 /* A member that is no container of ours, or lies too deep to be one. */
 static void
 plain_member(struct extract *x, struct level *l)
 {
 	struct stream *s = &l->out;
 	size_t n = s->len - s->pos;
-	bool is_text =
-	    text_start(x->text, s->block + s->pos, n, l->member.charset);
+	bool is_text = start_text(x, l);
 	const char *type = "text/plain", *why = NULL;
 
 	if (l->inside != CONTAINER_NONE) {
@@ -532,6 +545,8 @@ plain_member(struct extract *x, struct level *l)
 		type = l->member.type;
 	} else {
 		type = start_filter(x, s->block + s->pos, n);
+		if (sniff_sealed_text(s->block + s->pos, n))
+			why = word(-EACCES);
 	}
 	if (l == x->levels)
 		(void)str_copy(x->type, sizeof x->type, type);
@@ -827,7 +842,7 @@ extract_new(struct extract **out, struct diag *why)
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	if ((r = sniff_new(&x->sniff, why)) != 0 ||
 	    (r = text_new(&x->text, why)) != 0 ||
-	    (r = filter_new(&x->filter)) != 0) {
+	    (r = filter_new(&x->filter, x->text)) != 0) {
 		extract_free(x);
 		return r;
 	}

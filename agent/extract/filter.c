@@ -23,6 +23,7 @@ static const char *const TYPES[] = {
     [FILTER_NONE] = "text/plain",
     [FILTER_OFFICE] = "text/xml",
     [FILTER_HTML] = "text/html",
+    [FILTER_RTF] = "text/rtf",
 };
 
 const char *
@@ -63,12 +64,20 @@ narrow(char *out, const uint8_t *p, size_t len)
 	return n;
 }
 
+bool
+filter_wants_bytes(const uint8_t *p, size_t len)
+{
+	return len > 5 && memcmp(p, "{\\rtf", 5) == 0;
+}
+
 enum filter_kind
 filter_sniff(const uint8_t *p, size_t len)
 {
 	char text[LOOK];
 	size_t n = narrow(text, p, len);
 
+	if (n > 5 && memcmp(text, "{\\rtf", 5) == 0)
+		return FILTER_RTF;
 	if (n < 5 || text[0] != '<')
 		return FILTER_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(OFFICE); i++)
@@ -106,24 +115,37 @@ filter_mark(struct filter_out *o, uint8_t b)
 	map_add(&o->map, 1, 0, 1);
 }
 
-void
-filter_put(struct filter_out *o, uint32_t u, uint64_t raw, size_t raw_len)
+/* As UTF-8; what is no character is one that stands for it. */
+static size_t
+encode(uint32_t u, uint8_t *p)
 {
-	uint8_t *p = o->text + o->len;
-	size_t n = u < 0x80 ? 1 : u < 0x800 ? 2 : u < 0x10000 ? 3 : 4;
+	size_t n;
 
-	must(FILTER_OUT - o->len >= 4);
-	if (u > 0x10ffff || (u >= 0xd800 && u <= 0xdfff)) {
+	if (u > 0x10ffff || (u >= 0xd800 && u <= 0xdfff))
 		u = 0xfffd;
-		n = 3;
-	}
+	n = u < 0x80 ? 1 : u < 0x800 ? 2 : u < 0x10000 ? 3 : 4;
 	for (size_t i = n; i-- > 1; u >>= 6)
 		p[i] = (uint8_t)(0x80 | (u & 63));
 	p[0] = (uint8_t)(n == 1 ? u : (uint32_t)(0xf00 >> n & 0xff) | u);
+	return n;
+}
+
+static uint8_t
+per(size_t raw_len)
+{
+	return (uint8_t)(raw_len < 255 ? raw_len : 255);
+}
+
+void
+filter_put(struct filter_out *o, uint32_t u, uint64_t raw, size_t raw_len)
+{
+	size_t n;
+
+	must(FILTER_OUT - o->len >= 4);
+	n = encode(u, o->text + o->len);
 	map_jump(&o->map, raw);
 	o->len += n;
-	map_add(
-	    &o->map, (uint8_t)n, (uint8_t)(raw_len < 255 ? raw_len : 255), 1);
+	map_add(&o->map, (uint8_t)n, per(raw_len), 1);
 }
 
 static void
@@ -145,6 +167,24 @@ filter_keep(struct filter_out *o, uint8_t b, uint64_t raw)
 }
 
 void
+filter_keep_put(struct filter_out *o, uint32_t u, uint64_t raw, size_t raw_len)
+{
+	uint8_t utf8[4];
+	size_t n = encode(u, utf8);
+
+	if (FILTER_ASIDE - o->aside.len >= n)
+		buf_put(&o->aside, utf8, n);
+	else
+		n = 0;
+	if (n == 0 || buf_error(&o->aside) != 0) {
+		o->over++;
+		return;
+	}
+	map_jump(&o->aside_map, raw);
+	map_add(&o->aside_map, (uint8_t)n, per(raw_len), 1);
+}
+
+void
 filter_keep_mark(struct filter_out *o, const char *text)
 {
 	for (; *text != '\0'; text++)
@@ -154,7 +194,7 @@ filter_keep_mark(struct filter_out *o, const char *text)
 /* ---- life ---------------------------------------------------------------- */
 
 int
-filter_new(struct filter **out)
+filter_new(struct filter **out, struct text *text)
 {
 	struct filter *f = calloc(1, sizeof *f);
 
@@ -162,7 +202,7 @@ filter_new(struct filter **out)
 		return -ENOMEM;
 	f->out.map.max = f->out.aside_map.max = RUNS_MAX;
 	buf_init(&f->out.aside, FILTER_ASIDE);
-	if (markup_new(&f->markup) != 0) {
+	if (markup_new(&f->markup) != 0 || rtf_new(&f->rtf, text) != 0) {
 		filter_free(f);
 		return -ENOMEM;
 	}
@@ -180,6 +220,7 @@ filter_free(struct filter *f)
 	map_free(&f->out.map);
 	map_free(&f->out.aside_map);
 	markup_free(f->markup);
+	rtf_free(f->rtf);
 	free(f);
 }
 
@@ -188,14 +229,17 @@ filter_start(struct filter *f, enum filter_kind kind)
 {
 	f->kind = kind;
 	f->aside = false;
-	f->why = NULL;
+	f->nlost = 0;
 	f->out.len = 0;
 	f->out.at = f->out.over = 0;
 	buf_reset(&f->out.aside);
 	map_start(&f->out.map, 0);
 	map_start(&f->out.aside_map, 0);
 	must(kind != FILTER_NONE);
-	markup_start(f->markup, kind == FILTER_HTML);
+	if (kind == FILTER_RTF)
+		rtf_start(f->rtf);
+	else
+		markup_start(f->markup, kind == FILTER_HTML);
 }
 
 size_t
@@ -204,7 +248,13 @@ filter_feed(struct filter *f, struct content c, struct content *out)
 	size_t n = c.len < FILTER_IN ? c.len : FILTER_IN;
 
 	f->out.len = 0;
-	markup_eat(f->markup, &f->out, c.data, n);
+	if (f->kind == FILTER_RTF) {
+		/* A byte may become a character of three. */
+		n = n < FILTER_IN / 2 ? n : FILTER_IN / 2;
+		rtf_eat(f->rtf, &f->out, c.data, n);
+	} else {
+		markup_eat(f->markup, &f->out, c.data, n);
+	}
 	*out = (struct content){.data = f->out.text, .len = f->out.len};
 	return n;
 }
@@ -213,8 +263,19 @@ void
 filter_end(struct filter *f, struct content *out)
 {
 	f->out.len = 0;
-	markup_end(f->markup, &f->out);
+	if (f->kind == FILTER_RTF)
+		rtf_end(f->rtf, &f->out);
+	else
+		markup_end(f->markup, &f->out);
 	*out = (struct content){.data = f->out.text, .len = f->out.len};
+}
+
+static void
+lose(struct filter *f, const char *why, uint64_t bytes)
+{
+	if (bytes > 0)
+		f->lost[f->nlost++] =
+		    (struct filter_loss){.why = why, .bytes = bytes};
 }
 
 void
@@ -223,8 +284,12 @@ filter_aside(struct filter *f, struct content *out)
 	f->aside = true;
 	*out = (struct content){
 	    .data = f->out.aside.data, .len = f->out.aside.len};
-	if (f->out.over > 0)
-		f->why = "more attributes and comments than are kept";
+	f->nlost = 0;
+	lose(f, "more attributes and comments than are kept", f->out.over);
+	if (f->kind != FILTER_RTF)
+		return;
+	lose(f, "an embedded object is not looked into", rtf_objects(f->rtf));
+	lose(f, "pictures of text are not read", rtf_pictures(f->rtf));
 }
 
 void

@@ -23,6 +23,7 @@ enum filter_kind {
 	FILTER_NONE,
 	FILTER_OFFICE, /* XML of an office document */
 	FILTER_HTML,
+	FILTER_RTF, /* bytes, not UTF-8: it has charsets of its own */
 };
 
 /* The most that is fed at once, and what may come out of it. */
@@ -42,20 +43,32 @@ struct filter_out {
 };
 
 struct markup;
+struct rtf;
+struct text;
+
+struct filter_loss {
+	const char *why;
+	uint64_t bytes;
+};
 
 struct filter {
 	enum filter_kind kind;
 	struct filter_out out;
 	struct markup *markup;
+	struct rtf *rtf;
 	bool aside; /* its text is what is given now */
-	const char *why; /* something was left out, or NULL */
+	struct filter_loss lost[3]; /* what was left out, after filter_aside */
+	size_t nlost;
 };
 
 /* filter_sniff - by the first bytes of a member, in whatever charset. */
 enum filter_kind filter_sniff(const uint8_t *p, size_t len);
+/* filter_wants_bytes - true for a kind whose charset is not looked for. */
+bool filter_wants_bytes(const uint8_t *p, size_t len);
 const char *filter_type(enum filter_kind k);
 
-int filter_new(struct filter **out) MUST_CHECK;
+/* filter_new - @text: converters, which it borrows. */
+int filter_new(struct filter **out, struct text *text) MUST_CHECK;
 void filter_free(struct filter *f);
 void filter_start(struct filter *f, enum filter_kind kind);
 /*
@@ -80,6 +93,9 @@ void filter_byte(struct filter_out *o, uint8_t b, uint64_t raw);
 void filter_mark(struct filter_out *o, uint8_t b);
 /* filter_keep - a byte aside, which was made from that at @raw. */
 void filter_keep(struct filter_out *o, uint8_t b, uint64_t raw);
+/* filter_keep_put - a character aside, made from @raw_len bytes at @raw. */
+void filter_keep_put(
+    struct filter_out *o, uint32_t u, uint64_t raw, size_t raw_len);
 void filter_keep_mark(struct filter_out *o, const char *text);
 
 int markup_new(struct markup **out) MUST_CHECK;
@@ -88,5 +104,14 @@ void markup_start(struct markup *m, bool html);
 void markup_eat(
     struct markup *m, struct filter_out *o, const uint8_t *p, size_t len);
 void markup_end(struct markup *m, struct filter_out *o);
+
+int rtf_new(struct rtf **out, struct text *text) MUST_CHECK;
+void rtf_free(struct rtf *r);
+void rtf_start(struct rtf *r);
+void rtf_eat(struct rtf *r, struct filter_out *o, const uint8_t *p, size_t len);
+void rtf_end(struct rtf *r, struct filter_out *o);
+/* Bytes of pictures and of embedded objects so far. */
+uint64_t rtf_pictures(const struct rtf *r);
+uint64_t rtf_objects(const struct rtf *r);
 
 #endif

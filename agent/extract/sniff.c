@@ -92,6 +92,28 @@ sniff_zip_type(const uint8_t *p, size_t len)
 	return TYPES[CONTAINER_ZIP];
 }
 
+/*
+ * A CMS structure (RFC 5652, 3): a sequence, of definite length or not, that
+ * begins with the type's name.
+ */
+static bool
+enveloped(const uint8_t *p, size_t len)
+{
+	static const uint8_t ENVELOPED[] = {
+	    6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 3};
+	/* RFC 5083, 2. */
+	static const uint8_t AUTHENTICATED[] = {
+	    6, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1, 23};
+	size_t at = 2;
+
+	if (len < 24 || p[0] != 0x30)
+		return false;
+	if (p[1] > 0x80)
+		at += p[1] & 7;
+	return memcmp(p + at, ENVELOPED, sizeof ENVELOPED) == 0 ||
+	       memcmp(p + at, AUTHENTICATED, sizeof AUTHENTICATED) == 0;
+}
+
 /* An encrypted OOXML is a stream of this name in an OLE file (MS-OFFCRYPTO). */
 bool
 sniff_sealed(const uint8_t *p, size_t len)
@@ -99,9 +121,37 @@ sniff_sealed(const uint8_t *p, size_t len)
 	static const char NAME[] = "E\0n\0c\0r\0y\0p\0t\0e\0d\0"
 				   "P\0a\0c\0k\0a\0g\0e";
 
+	if (enveloped(p, len))
+		return true;
 	return len > 512 &&
 	       memcmp(p, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) == 0 &&
 	       memmem(p, len, NAME, sizeof NAME) != NULL;
+}
+
+static bool
+of_base64(uint8_t b)
+{
+	return (b >= 'A' && b <= 'Z') || (b >= 'a' && b <= 'z') ||
+	       (b >= '0' && b <= '9') || b == '+' || b == '/';
+}
+
+/*
+ * The armor's head line at the start of a line, and in the lines behind it one
+ * of nothing but base64 (RFC 9580, 6.2): whoever writes about it has none.
+ */
+bool
+sniff_sealed_text(const uint8_t *p, size_t len)
+{
+	static const char HEAD[] = "-----BEGIN PGP MESSAGE-----";
+	const uint8_t *at = memmem(p, len, HEAD, sizeof HEAD - 1);
+	size_t run = 0;
+
+	if (at == NULL || (at > p && at[-1] != '\n'))
+		return false;
+	at += sizeof HEAD - 1;
+	for (size_t i = 0; at < p + len && i < 1024 && run < 48; i++, at++)
+		run = of_base64(*at) ? run + 1 : 0;
+	return run == 48;
 }
 
 /* The header's own sum, with its field taken as spaces (POSIX pax, 4.19). */

@@ -47,6 +47,8 @@ const char *sniff_container_type(enum container c);
 const char *sniff_zip_type(const uint8_t *p, size_t len);
 /* sniff_sealed - true for a document that lies encrypted in another form. */
 bool sniff_sealed(const uint8_t *p, size_t len);
+/* sniff_sealed_text - the same for text: a message of OpenPGP in armor. */
+bool sniff_sealed_text(const uint8_t *p, size_t len);
 
 struct sniff; /* libmagic's database */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/extract/filter.h"
+#include "agent/extract/text.h"
 
 #include "lib/own.h"
 
@@ -54,12 +55,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct filter *f;
+	static struct text *t;
 
 	if (f == NULL)
-		must(filter_new(&f) == 0);
+		must(text_new(&t, NULL) == 0 && filter_new(&f, t) == 0);
 	if (size < 2)
 		return 0;
 	(void)filter_sniff(data + 2, size - 2);
-	run(f, FILTER_OFFICE + data[0] % 2, data + 2, size - 2, 1 + data[1]);
+	run(f, FILTER_OFFICE + data[0] % 3, data + 2, size - 2, 1 + data[1]);
 	return 0;
 }

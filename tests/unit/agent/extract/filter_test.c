@@ -13,12 +13,14 @@
 #include <string.h>
 
 #include "agent/extract/filter.h"
+#include "agent/extract/text.h"
 
 #include "lib/own.h"
 
 #define NS "<w:d xmlns:w=\"http://schemas.openxmlformats.org/x\">"
 
 static struct filter *filter;
+static struct text *converters;
 static char text[65536], aside[65536];
 
 static void
@@ -107,7 +109,8 @@ which(void **state)
 	    {NS, FILTER_OFFICE},
 	    {"<?xml version=\"1.0\"?><a>b</a>", FILTER_NONE},
 	    {"a <html> b", FILTER_NONE},
-	    {"{\\rtf1 x}", FILTER_NONE},
+	    {"{\\rtf1 x}", FILTER_RTF},
+	    {"x {\\rtf1 x}", FILTER_NONE},
 	    {"", FILTER_NONE},
 	    {"<", FILTER_NONE},
 	};
@@ -207,6 +210,64 @@ badly_formed(void **state)
 		}
 }
 
+#define RTF "{\\rtf1\\ansi\\ansicpg1252\\deff0"
+
+/* A run of its own for each change of format; hidden text; other charsets. */
+static void
+rich_text(void **state)
+{
+	static const char IN[] = RTF
+	    "{\\fonttbl{\\f0 Arial;}{\\f1\\fcharset204 Cyr;}"
+	    "{\\f2\\fcharset134 Sim;}}\r\n"
+	    "\\pard card 4532 {\\b 0151}\r\n {\\v 1283} 03\\lang9 66\\par "
+	    "\\'e9\\~\\_\\\\\\{\\}{\\f1\\'cf\\f2\\'d0\\'d5\\'81@}\\'e9\\tab "
+	    "{\\field{\\*\\fldinst HYPERLINK \"mailto:a@b.example\"}"
+	    "{\\fldrslt link}}\\u22995 ?\\u-10179?\\u-8704?\\uc0\\u8364x"
+	    "{\\*\\generator Some 1.0;}{\\info{\\title A}{\\author B}}}";
+
+	(void)state;
+	gives(IN,
+	    "card 4532 0151 1283 0366\n\xc3\xa9\xc2\xa0-\\{}"
+	    "\xd0\x9f\xe5\xa7\x93\xe4\xb8\x82\xc3\xa9\tlink"
+	    "\xe5\xa7\x93\xf0\x9f\x98\x80\xe2\x82\xacx",
+	    "Arial;Cyr;Sim;\nHYPERLINK \"mailto:a@b.example\"\n"
+	    "Some 1.0;\nA\nB\n");
+	stands(IN, "4532 0151 1283 0366",
+	    "4532 {\\b 0151}\r\n {\\v 1283} 03\\lang9 66");
+	stands(IN, "\xe5\xa7\x93\xe4\xb8\x82", "\\'d0\\'d5\\'81@");
+	stands(IN, "\xf0\x9f\x98\x80", "\\u-10179?\\u-8704");
+	/* A second byte that is none is not eaten. */
+	gives(RTF "\\ansicpg936 \\'d04532 0151}",
+	    "\xef\xbf\xbd"
+	    "4532 0151",
+	    "");
+	/* UTF-8 that nobody declared. */
+	gives(RTF " soci\xc3\xa9t\xc3\xa9 \xe9}",
+	    "soci\xc3\xa9t\xc3\xa9 \xc3\xa9", "");
+}
+
+static void
+what_rich_text_hides(void **state)
+{
+	(void)state;
+	gives(RTF "{\\pict\\pngblip 89504e470d0a}a{\\object{\\*\\objclass "
+		  "Package}{\\*\\objdata 0105}{\\result b}}}",
+	    "ab", "Package\n");
+	assert_int_equal(filter->nlost, 2);
+	assert_string_equal(
+	    filter->lost[0].why, "an embedded object is not looked into");
+	assert_int_equal(filter->lost[0].bytes, 4);
+	assert_int_equal(filter->lost[1].bytes, 12);
+	/* Text where a picture should be, and bytes in the text. */
+	gives(RTF "{\\pict secret!}a\\bin5 \\}x{y\\bin1 zb}", "ab",
+	    "srt!\n\\}x{yz");
+	/* A fallback that is longer than any has to be. */
+	gives(RTF "\\uc4\\u65 4532}", "A", "4532");
+	gives(RTF "\\u65 4532}", "A532", "");
+	gives(RTF "{\\*\\unknown {\\b 4532} 0151}}}} behind", " behind",
+	    "4532 0151\n");
+}
+
 static void
 what_is_beside_has_a_bound(void **state)
 {
@@ -222,7 +283,8 @@ what_is_beside_has_a_bound(void **state)
 		assert_int_equal(filter_feed(filter, c, &out), sizeof many);
 	filter_aside(filter, &out);
 	assert_int_equal(out.len, FILTER_ASIDE);
-	assert_non_null(filter->why);
+	assert_int_equal(filter->nlost, 1);
+	assert_true(filter->lost[0].bytes > 0);
 	filter_forget(filter);
 }
 
@@ -230,7 +292,8 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	return filter_new(&filter);
+	assert_int_equal(text_new(&converters, NULL), 0);
+	return filter_new(&filter, converters);
 }
 
 static int
@@ -238,6 +301,7 @@ tear_down(void **state)
 {
 	(void)state;
 	filter_free(filter);
+	text_free(converters);
 	return 0;
 }
 
@@ -252,6 +316,8 @@ main(void)
 	    cmocka_unit_test(what_no_reader_sees),
 	    cmocka_unit_test(entities),
 	    cmocka_unit_test(badly_formed),
+	    cmocka_unit_test(rich_text),
+	    cmocka_unit_test(what_rich_text_hides),
 	    cmocka_unit_test(what_is_beside_has_a_bound),
 	};
 
