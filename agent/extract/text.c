@@ -273,8 +273,9 @@ believed(enum charset told, const uint8_t *p, size_t len)
 	bool seven = ascii_len(p, len) == len;
 
 	if (wide(told))
-		return seven && memchr(p, 0, len) == NULL ? CHARSET_ASCII
-							  : told;
+		return memchr(p, 0, len) == NULL && mostly_utf8(p, len)
+			   ? CHARSET_ASCII
+			   : told;
 	if (seven && told >= STATEFUL)
 		return told;
 	return seven && switches(p, len) ? CHARSET_ISO_2022_JP : CHARSET_ASCII;

@@ -111,6 +111,52 @@ make_html() {
 		echo '</body></html>'
 	} | encode "$charset"
 }
+make_rtf() {
+	{
+		echo '{\rtf1\ansi\deff0{\fonttbl{\f0 Courier;}}'
+		lines '' '{\\b ' '}\\par'
+		echo '}'
+	} | encode "$charset"
+}
+# Mail: the text as a part in each encoding, and as an attachment.
+mail_head() { # CONTENT-TYPE
+	printf '%s\r\n' 'Received: from mx.example.org' 'From: =?utf-8?q?J=C3=B6rg?= <>' \
+		'Subject: notes' 'MIME-Version: 1.0' "Content-Type: $1"
+}
+quoted() { xxd -p -c 24 | tr a-f A-F | sed 's/../=&/g; s/$/=/'; }
+make_eml() {
+	mail_head text/plain
+	printf 'Content-Transfer-Encoding: base64\r\n\r\n'
+	base64 t
+}
+make_emlqp() {
+	mail_head 'multipart/alternative; boundary="=_a"'
+	printf '\r\n--=_a\r\nContent-Type: text/plain\r\n'
+	printf 'Content-Transfer-Encoding: quoted-printable\r\n\r\n'
+	quoted <t
+	printf '\r\n--=_a--\r\n'
+}
+make_emlatt() {
+	gzip t
+	mail_head 'multipart/mixed; boundary="=_a"'
+	printf '%s\r\n' '' '--=_a' '' 'see the file' '--=_a' \
+		'Content-Type: application/octet-stream' \
+		'Content-Transfer-Encoding: base64' 'Content-Disposition: attachment;' \
+		" filename*=utf-8''notes%20%e2%82%ac.gz" ''
+	base64 t.gz
+	printf -- '--=_a--\r\n'
+}
+make_mbox() {
+	for i in 1 2; do
+		printf 'From jane Tue Nov 24 18:34:18 2026\r\n'
+		mail_head text/plain
+		printf '\r\n'
+		case $i in
+		1) printf 'nothing\r\n\r\n' ;;
+		*) cat t ;;
+		esac
+	done
+}
 # The tools that a kind wants.
 needs() {
 	case $1 in
@@ -120,11 +166,15 @@ needs() {
 	iso) echo genisoimage ;;
 	deep) echo 7z zip bzip2 ;;
 	docx | xlsx | pptx | odt) echo zip ;;
-	html) echo sed ;;
+	html | rtf) echo sed ;;
+	eml | mbox) echo base64 ;;
+	emlqp) echo xxd ;;
+	emlatt) echo gzip base64 ;;
 	*) echo "$1" ;;
 	esac
 }
-KINDS='plain gz bz2 xz zst zip tar tgz 7z cpio ar iso deep docx xlsx pptx odt html'
+KINDS='plain gz bz2 xz zst zip tar tgz 7z cpio ar iso deep docx xlsx pptx odt html
+eml emlqp emlatt mbox rtf'
 
 kinds=
 for kind in $KINDS; do
@@ -199,6 +249,9 @@ if command -v zip >/dev/null; then
 		application/vnd.openxmlformats-officedocument.spreadsheetml.sheet \
 		"a document's type"
 fi
+is "$(member_of eml.utf8)" body "a message's body"
+is "$(member_of mbox.utf8)" '2!body' "a message of a mailbox"
+is "$(member_of emlatt.utf8)" 'notes €.gz!t' "an attachment by its name"
 # From the first digit to the last, whatever lies between.
 is "$(jq -c 'select(.path | endswith("/html.utf8")) | .findings[] |
 	select(.detector == "pci.pan") | .spans[][]' "$dir/out" |
