@@ -51,6 +51,22 @@ fields_tuple(struct draft *d, const struct tuple *t)
 	draft_uint(d, "dport", t->dport);
 }
 
+/* Marks that have no field of their own, "expired,sample". */
+static void
+fields_marks(struct draft *d, unsigned marks)
+{
+	char text[64] = "";
+
+	for (unsigned m = MARK_ENCRYPTED_KEY; m < MARKS; m <<= 1)
+		if ((marks & m) != 0)
+			must(str_format(text + strlen(text),
+				 sizeof text - strlen(text), "%s%s",
+				 text[0] != '\0' ? "," : "",
+				 mark_name((enum mark)m)) == 0);
+	if (text[0] != '\0')
+		draft_text(d, "flags", text);
+}
+
 void
 fields_finding(struct draft *d, const struct finding *f, const char *rules)
 {
@@ -67,6 +83,7 @@ fields_finding(struct draft *d, const struct finding *f, const char *rules)
 		draft_int(d, "unique_capped", 1);
 	if (f->test_data)
 		draft_int(d, "test_data", 1);
+	fields_marks(d, f->marks);
 	if (f->bulk)
 		draft_int(d, "bulk", 1);
 	if (!finding_alerts(f)) {

@@ -9,7 +9,8 @@
  *   {"path","size","type","examined":BYTES,"skipped":[{"reason","bytes"}],
  *    "findings":[{"detector","class","confidence","count","unique","member",
  *    "spans":[[from,to],...],"sealed"}]}
- * A finding that an allow covers has "allow":{"id","until"}, too; "sealed" is
+ * A finding that an allow covers has "allow":{"id","until"}, too; one whose
+ * values are all marked by flags of its rule has "flags":[...]; "sealed" is
  * there where an index for exact data match found something.
  */
 #include "cli/scanout.h"
@@ -163,6 +164,13 @@ json_finding(struct json *j, const struct finding *f)
 	json_uint(j, "count", f->count);
 	json_uint(j, "unique", f->unique);
 	json_str(j, "member", f->member);
+	if (f->marks != 0)
+		json_begin_array(j, "flags");
+	for (unsigned m = MARK_TEST_DATA; m < MARKS; m <<= 1)
+		if ((f->marks & m) != 0)
+			json_str(j, NULL, mark_name((enum mark)m));
+	if (f->marks != 0)
+		json_end_array(j);
 	if (!finding_alerts(f)) {
 		json_begin_object(j, "allow");
 		json_str(j, "id", f->allow);

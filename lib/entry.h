@@ -39,7 +39,7 @@
  *   file     WHO OBJECT op count          op: open read write exec
  *   finding  WHO OBJECT NET channel op detector version class confidence
  *            sensitivity count unique unique_capped test_data bulk member
- *            mask tag rules flow allow allow_until sealed
+ *            mask tag rules flow allow allow_until sealed flags
  *            channel: file net; op also: send receive
  *   flow     WHO NET direction bytes_out bytes_in gap_bytes kernel_out
  *            examined_out examined_in began_us ended_us how flow

@@ -5,8 +5,8 @@
  * Owns: the wire form between inspect and whoever asked it:
  *   str detector, str version, str class, u8 confidence, u8 sensitivity,
  *   blob member, u64 count, u64 unique, u8 flags (1 capped, 2 test data,
- *   4 bulk, 8 tag set), 8 bytes tag, str mask, str allow, str allow_until,
- *   u32 n, n * (u64 from, u64 to), str sealed.
+ *   4 bulk, 8 tag set), u8 marks, 8 bytes tag, str mask, str allow,
+ *   str allow_until, u32 n, n * (u64 from, u64 to), str sealed.
  * Both ends are built together, so the form may change in any release.
  */
 #include "lib/finding.h"
@@ -57,6 +57,7 @@ finding_encode(const struct finding *f, struct buf *out)
 	buf_put_u64(out, f->count);
 	buf_put_u64(out, f->unique);
 	buf_put_u8(out, flags);
+	buf_put_u8(out, f->marks);
 	buf_put(out, f->tag, sizeof f->tag);
 	buf_put_str(out, f->mask);
 	buf_put_str(out, f->allow);
@@ -159,6 +160,7 @@ finding_decode(struct finding *out, struct cur *in)
 	f.count = cur_u64(in);
 	f.unique = cur_u64(in);
 	flags = cur_u8(in);
+	f.marks = cur_u8(in);
 	tag = cur_bytes(in, sizeof f.tag);
 	cur_str(in, f.mask, sizeof f.mask);
 	cur_str(in, f.allow, sizeof f.allow);
@@ -172,7 +174,7 @@ finding_decode(struct finding *out, struct cur *in)
 		confidence < CONFIDENCE_LOW || confidence > CONFIDENCE_HIGH ||
 		sensitivity > SENSITIVITY_CRITICAL || f.count == 0 ||
 		f.unique > f.count || (flags & ~FLAGS) != 0 ||
-		!plain(f.detector) || !plain(f.version) ||
+		f.marks > MARKS || !plain(f.detector) || !plain(f.version) ||
 		!plain(f.class_name) || !plain(f.mask) || !plain(f.allow) ||
 		!plain(f.allow_until)))
 		r = -EBADMSG;
@@ -189,6 +191,24 @@ finding_decode(struct finding *out, struct cur *in)
 	f.tag_set = (flags & FLAG_TAG) != 0;
 	*out = f;
 	return 0;
+}
+
+const char *
+mark_name(enum mark m)
+{
+	switch (m) {
+	case MARK_TEST_DATA:
+		return "test_data";
+	case MARK_ENCRYPTED_KEY:
+		return "encrypted_key";
+	case MARK_EXPIRED:
+		return "expired";
+	case MARK_SAMPLE:
+		return "sample";
+	case MARKS:
+		break;
+	}
+	return "";
 }
 
 static int

@@ -34,6 +34,15 @@ enum sensitivity {
 	SENSITIVITY_CRITICAL,
 };
 
+/* What a rule may say of values that it knows. */
+enum mark {
+	MARK_TEST_DATA = 1, /* a known sample */
+	MARK_ENCRYPTED_KEY = 2,
+	MARK_EXPIRED = 4,
+	MARK_SAMPLE = 8, /* of a document */
+	MARKS = 15, /* all that there are */
+};
+
 struct span {
 	uint64_t from; /* bytes of the member, as it lies in its container */
 	uint64_t to; /* one behind the last byte */
@@ -50,6 +59,7 @@ struct finding {
 	uint64_t unique; /* distinct normalised values */
 	bool unique_capped; /* there are more than were counted */
 	bool test_data; /* every value is a known sample */
+	uint8_t marks; /* enum mark, of every value; test_data's, too */
 	bool bulk; /* the detector's bulk threshold is reached */
 	uint8_t tag[FINDING_TAG_LEN]; /* keyed digest of the first value */
 	bool tag_set;
@@ -80,6 +90,8 @@ void finding_encode(const struct finding *f, struct buf *out);
  */
 int finding_decode(struct finding *f, struct cur *in) MUST_CHECK;
 
+/* mark_name - "test_data", …; the bit must be one alone. */
+const char *mark_name(enum mark m);
 /* "low", "medium", "high"; parse: -EINVAL for anything else. */
 const char *confidence_name(enum confidence c);
 int confidence_parse(const char *s, enum confidence *out) MUST_CHECK;

@@ -20,7 +20,7 @@
 
 /* One thing that spoke for or against. */
 struct why_fact {
-	char kind[16]; /* keyword, entropy, validator, evidence, level, flag */
+	char kind[16]; /* keyword, entropy, validator, evidence, level, flag, allow */
 	char text[WHY_TEXT_MAX]; /* in the rule's words: no content */
 	bool holds;
 	bool placed; /* at says where in the member */

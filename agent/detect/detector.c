@@ -299,6 +299,57 @@ pattern_new(const struct yaml *y, enum boundary b, struct regex **out,
 	return placed(y, &inner, r, why);
 }
 
+/* "patterns.ID" becomes the pattern of that name, with its boundary. */
+static int
+pattern_named(const struct yaml **y, const struct pack *p, enum boundary *b,
+    struct diag *why)
+{
+	static const char prefix[] = "patterns.";
+	const char *text = "";
+	int r = yaml_text(*y, &text, why);
+
+	if (r != 0 || !str_starts(text, prefix))
+		return r;
+	for (size_t i = 0; i < p->npatterns; i++) {
+		const struct named *n = &p->patterns[i];
+		unsigned at = BOUNDARY_NONE;
+
+		if (!str_eq(n->id, text + sizeof prefix - 1))
+			continue;
+		if (n->boundary != NULL)
+			r = word(n->boundary, BOUNDARIES, &at, why);
+		*b = (enum boundary)at;
+		*y = n->at;
+		return r;
+	}
+	return yaml_fail(*y, why, "there is no pattern \"%s\" under patterns",
+	    text + sizeof prefix - 1);
+}
+
+int
+detector_pattern(const struct yaml *y, struct named *out, struct diag *why)
+{
+	static const char *const keys[] = {"pattern", "boundary", NULL};
+	OWN(pattern_freep) struct pattern *parsed = NULL;
+	struct regex *regex = NULL;
+	unsigned at = BOUNDARY_NONE;
+	int r;
+
+	*out = (struct named){.id = y->key};
+	if ((r = yaml_keys(y, "a pattern", keys, why)) != 0 ||
+	    (r = need(y, "pattern", "a pattern", &out->at, why)) != 0)
+		return r;
+	out->boundary = yaml_get(y, "boundary");
+	if (out->boundary != NULL)
+		r = word(out->boundary, BOUNDARIES, &at, why);
+	/* Made here once, so that a fault is told even of an unused one. */
+	if (r == 0)
+		r = pattern_new(
+		    out->at, (enum boundary)at, &regex, &parsed, why);
+	regex_free(regex);
+	return r;
+}
+
 static int
 primary_list(const struct yaml *y, const struct pack *p, struct detector *d,
     struct diag *why)
@@ -323,14 +374,17 @@ primary_list(const struct yaml *y, const struct pack *p, struct detector *d,
 }
 
 static int
-primary_pattern(const struct yaml *map, struct detector *d, struct diag *why)
+primary_pattern(const struct yaml *map, const struct pack *p,
+    struct detector *d, struct diag *why)
 {
 	const struct yaml *pattern = yaml_get(map, "pattern");
 	const struct yaml *b = yaml_get(map, "boundary");
-	unsigned boundary = BOUNDARY_NONE;
-	int r = 0;
+	enum boundary named = BOUNDARY_NONE;
+	unsigned boundary;
+	int r = pattern_named(&pattern, p, &named, why);
 
-	if (b != NULL)
+	boundary = named;
+	if (r == 0 && b != NULL)
 		r = word(b, BOUNDARIES, &boundary, why);
 	if (r == 0)
 		r = pattern_new(pattern, (enum boundary)boundary, &d->regex,
@@ -403,6 +457,24 @@ entropy(const struct yaml *y, struct detector *d, struct diag *why)
 	d->entropy_group = d->secret;
 	return group != NULL ? group_named(group, d, &d->entropy_group, why)
 			     : 0;
+}
+
+/* What the value must have of each kind, as a password policy asks for. */
+static int
+requirements(const struct yaml *y, struct detector *d, struct diag *why)
+{
+	static const char *const keys[] = {
+	    "min_digits", "min_upper", "min_lower", "min_special", NULL};
+	uint32_t *const to[] = {&d->requires.digits, &d->requires.upper,
+	    &d->requires.lower, &d->requires.special};
+	int r;
+
+	if (y == NULL)
+		return 0;
+	r = yaml_keys(y, "requirements", keys, why);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(to); i++)
+		r = child_uint(y, keys[i], 0, RULES_WIDTH_MAX, to[i], why);
+	return r;
 }
 
 static int
@@ -601,8 +673,8 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "normalize", "validators", "secret", "entropy", "requirements",
 	    "function", "exact", "fingerprint", "file", "label", "canary",
 	    NULL};
-	static const char *const later[] = {"requirements", "function",
-	    "fingerprint", "file", "label", "canary", NULL};
+	static const char *const later[] = {
+	    "function", "fingerprint", "file", "label", "canary", NULL};
 	const struct yaml *map, *exact, *list, *secret;
 	int r;
 
@@ -623,7 +695,7 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 		return yaml_fail(list, why,
 		    "a list has its boundary from its own \"match\"");
 	r = list != NULL ? primary_list(list, p, d, why)
-			 : primary_pattern(map, d, why);
+			 : primary_pattern(map, p, d, why);
 	if (r == 0) {
 		d->least = pattern_least(d->pattern);
 		d->most = pattern_most(d->pattern);
@@ -634,10 +706,57 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 	if (r == 0)
 		r = entropy(yaml_get(map, "entropy"), d, why);
 	if (r == 0)
+		r = requirements(yaml_get(map, "requirements"), d, why);
+	if (r == 0)
 		r = normalize(yaml_get(map, "normalize"), d, why);
 	if (r == 0)
 		r = checks(yaml_get(map, "validators"), d, why);
 	return r;
+}
+
+/* On which sides, and how many lines away at most. */
+static int
+near_bounds(const struct yaml *y, struct evidence *e, struct diag *why)
+{
+	static const char *const sides[] = {"both", "before", "after", NULL};
+	const struct yaml *side = yaml_get(y, "side");
+	const struct yaml *lines = yaml_get(y, "within_lines");
+	uint32_t n = 0;
+	unsigned at = 0;
+	int r = child_uint(y, "within_lines", 0, 20, &n, why);
+
+	if (r == 0 && side != NULL)
+		r = word(side, sides, &at, why);
+	if (r != 0)
+		return r;
+	if (lines != NULL) {
+		e->lines = n + 1;
+		if (yaml_get(y, "before") == NULL)
+			e->before = RULES_NEAR_MAX;
+		if (yaml_get(y, "after") == NULL)
+			e->after = RULES_NEAR_MAX;
+	}
+	if (at == 1)
+		e->after = 0;
+	if (at == 2)
+		e->before = 0;
+	if (e->before == 0 && e->after == 0)
+		return yaml_fail(y, why,
+		    "near needs \"before\" or \"after\" over 0, on its side, "
+		    "or \"within_lines\"");
+	return 0;
+}
+
+/* A pattern, or "patterns.ID". */
+static int
+near_pattern(const struct yaml *y, const struct pack *p, struct evidence *e,
+    struct diag *why)
+{
+	OWN(pattern_freep) struct pattern *unused = NULL;
+	enum boundary b = BOUNDARY_NONE;
+	int r = pattern_named(&y, p, &b, why);
+
+	return r != 0 ? r : pattern_new(y, b, &e->near, &unused, why);
 }
 
 static int
@@ -647,15 +766,13 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	static const char *const keys[] = {"list", "keywords", "pattern",
 	    "detector", "before", "after", "within_lines", "side", "min_count",
 	    "unique", "from", NULL};
-	static const char *const later[] = {
-	    "detector", "within_lines", "side", "unique", NULL};
+	static const char *const later[] = {"detector", NULL};
 	static const char *const origins[] = {"match", "value", NULL};
 	const struct yaml *list, *keywords, *pattern, *origin;
 	const struct terms *terms = NULL;
 	OWN_MEM char *text = NULL;
 	struct diag inner = {""};
 	unsigned at = 0;
-	OWN(pattern_freep) struct pattern *unused = NULL;
 	int r;
 
 	e->kind = EVIDENCE_NEAR;
@@ -666,7 +783,10 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 		0 ||
 	    (r = child_uint(y, "after", 0, RULES_NEAR_MAX, &e->after, why)) !=
 		0 ||
-	    (r = child_uint(y, "min_count", 1, 100, &e->min, why)) != 0)
+	    (r = child_uint(y, "min_count", 1, 100, &e->min, why)) != 0 ||
+	    (r = child_uint(y, "unique", 1, RULES_HITS_MAX, &e->unique, why)) !=
+		0 ||
+	    (r = near_bounds(y, e, why)) != 0)
 		return r;
 	origin = yaml_get(y, "from");
 	if (origin != NULL && (r = word(origin, origins, &at, why)) != 0)
@@ -678,12 +798,8 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	if ((list != NULL) + (keywords != NULL) + (pattern != NULL) != 1)
 		return yaml_fail(y, why,
 		    "near needs one of \"list\", \"keywords\", \"pattern\"");
-	if (e->before == 0 && e->after == 0)
-		return yaml_fail(
-		    y, why, "near needs \"before\" or \"after\" over 0");
 	if (pattern != NULL)
-		return pattern_new(
-		    pattern, BOUNDARY_NONE, &e->near, &unused, why);
+		return near_pattern(pattern, p, e, why);
 	if (list != NULL)
 		r = list_named(list, p, false, &terms, why);
 	if (r == 0 && terms != NULL)
@@ -909,12 +1025,36 @@ levels(const struct yaml *y, const struct pack *p, struct detector *d,
 	return r;
 }
 
+/* What a flag asks for: a list, a validator or something nearby. */
+static int
+flag_when(const struct yaml *y, const struct pack *p, struct detector *d,
+    struct flag *f, struct diag *why)
+{
+	static const char *const keys[] = {
+	    "value_in", "validator", "near", NULL};
+	struct evidence asked = {0};
+	int r = yaml_keys(y, "when", keys, why);
+
+	if (r != 0)
+		return r;
+	if (y->child == NULL || y->child->next != NULL)
+		return yaml_fail(y, why,
+		    "when needs one of \"value_in\", \"validator\", "
+		    "\"near\"");
+	if (str_eq(y->child->key, "value_in"))
+		return list_named(y->child, p, true, &f->values, why);
+	if (str_eq(y->child->key, "near"))
+		return evidence_one(y, p, d, false, &f->evidence, why);
+	r = evidence_validator(y->child, d, &asked, why);
+	f->checks = r == 0 ? (uint64_t)1 << asked.check : 0;
+	return r;
+}
+
 static int
 flags(const struct yaml *y, const struct pack *p, struct detector *d,
     struct diag *why)
 {
 	static const char *const keys[] = {"when", "set", NULL};
-	static const char *const when_keys[] = {"value_in", NULL};
 	static const char *const sets[] = {
 	    "test_data", "encrypted_key", "expired", "sample", NULL};
 
@@ -923,24 +1063,20 @@ flags(const struct yaml *y, const struct pack *p, struct detector *d,
 	if (y->kind != YAML_LIST)
 		return yaml_fail(y, why, "flags must be a list");
 	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
-		const struct yaml *when, *set, *in;
+		const struct yaml *when, *set;
 		unsigned at;
 		int r;
 
+		if (d->nflags == RULES_FLAGS_MAX)
+			return yaml_fail(
+			    t, why, "more than %d flags", RULES_FLAGS_MAX);
 		if ((r = yaml_keys(t, "a flag", keys, why)) != 0 ||
 		    (r = need(t, "when", "a flag", &when, why)) != 0 ||
 		    (r = need(t, "set", "a flag", &set, why)) != 0 ||
-		    (r = yaml_keys(when, "when", when_keys, why)) != 0 ||
-		    (r = need(when, "value_in", "when", &in, why)) != 0 ||
 		    (r = word(set, sets, &at, why)) != 0)
 			return r;
-		if (at != 0)
-			return yaml_fail(
-			    set, why, "\"%s\" is not supported yet", set->text);
-		if (d->test_values != NULL)
-			return yaml_fail(
-			    t, why, "test_data is set by one list only");
-		r = list_named(in, p, true, &d->test_values, why);
+		d->flags[d->nflags].mark = (enum mark)(1U << at);
+		r = flag_when(when, p, d, &d->flags[d->nflags++], why);
 		if (r != 0)
 			return r;
 	}
@@ -1139,14 +1275,15 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "tags", "references", "falsepositives", "replaces", "override",
 	    "prefilter", "primary", "levels", "flags", "thresholds", "decode",
 	    "allow", "mask", "quiet", "tests", NULL};
-	static const char *const later[] = {
-	    "replaces", "override", "decode", NULL};
+	static const char *const later[] = {"decode", NULL};
 	int r;
 
 	*d = (struct detector){.at = y, .pack = p};
 	if ((r = yaml_keys(y, "a detector", keys, why)) != 0 ||
 	    (r = identity(y, d, why)) != 0 ||
 	    (r = not_yet(y, later, why)) != 0 ||
+	    (r = texts(yaml_get(y, "replaces"), why)) != 0 ||
+	    (r = yaml_bool(yaml_get(y, "override"), &d->override, why)) != 0 ||
 	    (r = prefilter(y, d, why)) != 0 ||
 	    (r = primary(y, p, d, why)) != 0 ||
 	    (r = levels(y, p, d, why)) != 0 ||

@@ -259,6 +259,10 @@ tell_refuted(struct why *w, const struct explain_match *m)
 	if (str_eq(m->refuted, "keyword"))
 		(void)why_fact(w, "keyword", false,
 		    "none of the prefilter's keywords is in the match");
+	else if (str_eq(m->refuted, "requirements"))
+		(void)why_fact(w, "requirements", false,
+		    "the value lacks digits, letters or others that are asked "
+		    "for");
 	else if (str_eq(m->refuted, "entropy"))
 		(void)why_fact(w, "entropy", false,
 		    "%u.%03u bits a byte, at least %u.%03u are asked for",
@@ -293,8 +297,13 @@ tell_judged(
 		if (w->nfacts > 0 && w->facts[w->nfacts - 1].holds)
 			break;
 	}
-	if (m->test)
-		(void)why_fact(w, "flag", true, "test_data");
+	for (unsigned mark = MARK_TEST_DATA; mark < MARKS; mark <<= 1)
+		if ((m->marks & mark) != 0)
+			(void)why_fact(
+			    w, "flag", true, "%s", mark_name((enum mark)mark));
+	if (m->allow != NULL)
+		(void)why_fact(w, "allow", true, "%s until %s, by %s",
+		    m->allow->id, m->allow->until, m->allow->owner);
 }
 
 void

@@ -26,7 +26,9 @@ struct explain_match {
 	struct span value;
 	uint64_t passed; /* one bit a validator */
 	uint64_t bits; /* one bit a piece of evidence */
-	bool demote, test;
+	bool demote;
+	unsigned marks; /* enum mark */
+	const struct allow *allow; /* NULL: it raises an alert */
 	enum confidence confidence; /* as it was told */
 	const char *mask;
 	/* NULL, or what refuted it: "keyword", "entropy", "secondaries",

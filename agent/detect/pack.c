@@ -130,6 +130,31 @@ text_list(const struct yaml *y, struct diag *why)
 	return 0;
 }
 
+/* What a pack needs: a release of the engine, and other packs in the set. */
+static int
+requirements(const struct yaml *y, struct pack *p, struct diag *why)
+{
+	static const char *const keys[] = {"engine", "packs", NULL};
+	const struct yaml *engine = yaml_get(y, "engine");
+	const char *least = NULL;
+	int r;
+
+	if (y == NULL)
+		return 0;
+	p->needs = yaml_get(y, "packs");
+	if ((r = yaml_keys(y, "requires", keys, why)) != 0 ||
+	    (r = yaml_text(engine, &least, why)) != 0 ||
+	    (r = text_list(p->needs, why)) != 0)
+		return r;
+	if (least != NULL && !semver(least))
+		return yaml_fail(engine, why,
+		    "engine must be the least release, as in 1.0.0");
+	if (least != NULL && strverscmp(least, VERSION) > 0)
+		return yaml_fail(engine, why,
+		    "the pack needs release %s; this is %s", least, VERSION);
+	return 0;
+}
+
 static int
 head(const struct yaml *doc, struct pack *p, struct diag *why)
 {
@@ -139,7 +164,6 @@ head(const struct yaml *doc, struct pack *p, struct diag *why)
 	const struct yaml *id = yaml_get(map, "id");
 	const struct yaml *version = yaml_get(map, "version");
 	const struct yaml *format = yaml_get(map, "format");
-	const struct yaml *later = yaml_get(map, "requires");
 	const char *license = NULL;
 	uint64_t number = 0;
 	int r;
@@ -149,9 +173,6 @@ head(const struct yaml *doc, struct pack *p, struct diag *why)
 		    doc, why, "a rule file needs the key \"pack\"");
 	if ((r = yaml_keys(map, "pack", keys, why)) != 0)
 		return r;
-	if (later != NULL)
-		return yaml_fail(
-		    later, why, "\"requires\" is not supported yet");
 	if (id == NULL || version == NULL || format == NULL)
 		return yaml_fail(map, why, "pack needs the key \"%s\"",
 		    id == NULL        ? "id"
@@ -168,6 +189,9 @@ head(const struct yaml *doc, struct pack *p, struct diag *why)
 		return yaml_fail(format, why,
 		    "format %llu is not known; this release reads format %d",
 		    (unsigned long long)number, RULES_FORMAT);
+	r = requirements(yaml_get(map, "requires"), p, why);
+	if (r != 0)
+		return r;
 	if (!semver(p->version))
 		return yaml_fail(
 		    version, why, "a version is three numbers, as in 1.0.0");
@@ -308,6 +332,28 @@ lists(const struct yaml *y, struct pack *p, struct loader *l)
 }
 
 static int
+patterns(const struct yaml *y, struct pack *p, struct diag *why)
+{
+	int r = 0;
+
+	if (y == NULL)
+		return 0;
+	if (y->kind != YAML_MAP)
+		return yaml_fail(y, why, "patterns must be a map");
+	p->patterns = calloc(LISTS_MAX, sizeof *p->patterns);
+	if (p->patterns == NULL)
+		return -ENOMEM;
+	for (const struct yaml *t = y->child; t != NULL && r == 0;
+	     t = t->next) {
+		if (p->npatterns == LISTS_MAX)
+			return yaml_fail(
+			    t, why, "more than %d patterns", LISTS_MAX);
+		r = detector_pattern(t, &p->patterns[p->npatterns++], why);
+	}
+	return r;
+}
+
+static int
 detectors(const struct yaml *y, struct pack *p, struct loader *l)
 {
 	size_t n = 0;
@@ -351,7 +397,6 @@ sections(const struct yaml *doc, struct diag *why)
 	static const char *const scope_keys[] = {
 	    "actor", "provider", "activity", "paths", "direction", "dst", NULL};
 	const struct yaml *policies = yaml_get(doc, "policies");
-	const struct yaml *patterns = yaml_get(doc, "patterns");
 
 	for (const struct yaml *p = policies != NULL ? policies->child : NULL;
 	     p != NULL; p = p->next) {
@@ -364,8 +409,7 @@ sections(const struct yaml *doc, struct diag *why)
 		if (r != 0)
 			return r;
 	}
-	for (const struct yaml *y = patterns != NULL ? patterns : policies;
-	     y != NULL; y = NULL)
+	for (const struct yaml *y = policies; y != NULL; y = NULL)
 		return diag_set(why, -EBADMSG,
 		    "%s:%u:%u: \"%s\" is not supported yet", y->file,
 		    y->key_line, y->key_column, y->key);
@@ -388,6 +432,8 @@ pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 	if (r != 0)
 		return told(l, &d, r) != 0 ? -ENOMEM : -EBADMSG;
 	r = lists(yaml_get(doc, "lists"), p, l);
+	if (r == 0)
+		r = told(l, &d, patterns(yaml_get(doc, "patterns"), p, &d));
 	/* With a broken list, what its users say would only mislead. */
 	if (r == 0 && l->fatal == before)
 		r = detectors(yaml_get(doc, "detectors"), p, l);
@@ -413,6 +459,7 @@ pack_done(struct pack *p)
 	for (size_t i = 0; i < p->nallows; i++)
 		allow_done(&p->allows[i]);
 	free(p->allows);
+	free(p->patterns);
 	free(p->detectors);
 	free(p->lists);
 	yaml_free(p->doc);

@@ -28,6 +28,8 @@ enum {
 	RULES_WITHIN_MAX = 16 * 1024, /* bytes of a count's window */
 	RULES_EVIDENCE_MAX = 64,
 	RULES_CHECKS_MAX = 16,
+	RULES_FLAGS_MAX = 8,
+	RULES_HITS_MAX = 32, /* distinct hits of a near */
 	RULES_LEVELS_MAX = 3,
 	RULES_POINTS_MAX = 16, /* of one piece of evidence */
 	RULES_SAMPLES_MAX = 1000,
@@ -85,7 +87,8 @@ struct evidence {
 	struct regex *near; /* owned */
 	uint32_t before, after; /* characters */
 	uint32_t min; /* hits of near, matches of count */
-	uint32_t unique; /* distinct values of count */
+	uint32_t unique; /* distinct values of count, distinct hits of near */
+	uint32_t lines; /* near: so many lines on either side, and one */
 	uint32_t within; /* bytes on either side */
 	size_t check; /* index of the validator */
 	uint32_t points; /* what it counts in an any_of */
@@ -97,6 +100,26 @@ struct level {
 	enum confidence confidence;
 	uint64_t all, none, any;
 	unsigned any_min, any_max; /* points */
+};
+
+/* When a match gets a mark: one of these, the others are NULL or 0. */
+struct flag {
+	enum mark mark;
+	const struct terms *values;
+	uint64_t checks; /* one bit a validator */
+	uint64_t evidence; /* one bit a piece of evidence */
+};
+
+/* What a password must have to be one. */
+struct requirements {
+	uint32_t digits, upper, lower, special;
+};
+
+/* A pattern by a name. */
+struct named {
+	const struct yaml *at; /* its text */
+	const char *id;
+	const struct yaml *boundary; /* NULL: none */
 };
 
 /* A sample inside a pack. */
@@ -118,6 +141,8 @@ struct detector {
 	const char *id, *uuid, *title, *status, *class_name;
 	enum sensitivity sensitivity;
 	struct member_rule exact; /* of an index: then there is no pattern */
+	bool override; /* stands for the one of another pack with its id */
+	bool overridden; /* not in force: another one stands for it */
 	char *plain; /* pattern without boundaries; owned */
 	struct pattern *pattern; /* the same, parsed; owned */
 	enum boundary boundary;
@@ -129,6 +154,7 @@ struct detector {
 	int secret; /* group of the value */
 	unsigned normalize; /* bits of enum normal */
 	int entropy_group;
+	struct requirements requires; /* of the value */
 	uint32_t entropy_milli; /* least bits a byte times 1000, 0: not asked */
 	struct check checks[RULES_CHECKS_MAX];
 	size_t nchecks;
@@ -137,7 +163,8 @@ struct detector {
 	uint32_t within; /* the greatest count window, 0 without one */
 	struct level levels[RULES_LEVELS_MAX];
 	size_t nlevels;
-	const struct terms *test_values; /* flags: known samples */
+	struct flag flags[RULES_FLAGS_MAX];
+	size_t nflags;
 	uint64_t bulk_unique, bulk_min; /* 0: not asked */
 	struct allow *own_allows; /* owned */
 	size_t nown_allows;
@@ -152,10 +179,13 @@ struct detector {
 struct pack {
 	struct yaml *doc; /* owned */
 	const char *id, *version;
+	const struct yaml *needs; /* ids of packs, or NULL */
 	struct terms *lists; /* owned */
 	size_t nlists;
 	struct detector *detectors; /* owned */
 	size_t ndetectors;
+	struct named *patterns; /* owned */
+	size_t npatterns;
 	struct allow *allows; /* owned; each names its detector */
 	size_t nallows;
 };
@@ -211,6 +241,9 @@ void pack_done(struct pack *p);
 int detector_parse(const struct yaml *y, const struct pack *p,
     struct detector *out, struct diag *why) MUST_CHECK;
 void detector_done(struct detector *d);
+/* detector_pattern - reads one of a pack's named patterns; errors as above. */
+int detector_pattern(
+    const struct yaml *y, struct named *out, struct diag *why) MUST_CHECK;
 /* detector_lint - what is legal but weak. */
 void detector_lint(const struct detector *d, struct loader *l);
 

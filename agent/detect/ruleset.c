@@ -367,9 +367,84 @@ detector_named(struct ruleset *r, const char *id)
 {
 	for (size_t i = 0; i < r->npacks; i++)
 		for (size_t k = 0; k < r->packs[i].ndetectors; k++)
-			if (str_eq(r->packs[i].detectors[k].id, id))
+			if (!r->packs[i].detectors[k].overridden &&
+			    str_eq(r->packs[i].detectors[k].id, id))
 				return &r->packs[i].detectors[k];
 	return NULL;
+}
+
+/* A detector that says so stands for one of another pack with its id. */
+static void
+apply_override(struct load *l, struct detector *d)
+{
+	struct ruleset *r = l->set;
+	bool any = false;
+
+	for (size_t i = 0; i < r->npacks; i++)
+		for (size_t k = 0; k < r->packs[i].ndetectors; k++) {
+			struct detector *other = &r->packs[i].detectors[k];
+
+			if (other == d || other->override ||
+			    other->id == NULL || !str_eq(other->id, d->id))
+				continue;
+			other->overridden = true;
+			any = true;
+			loader_note(&l->to, d->at, false, false, "overridden",
+			    "%s of pack %s stands for the one of pack %s, "
+			    "which is not in force",
+			    d->id, d->pack->id, other->pack->id);
+		}
+	if (!any)
+		loader_note(&l->to, d->at, true, false, "nothing-overridden",
+		    "%s overrides nothing: no other pack has it", d->id);
+}
+
+static void
+apply_overrides(struct load *l)
+{
+	struct ruleset *r = l->set;
+
+	for (size_t i = 0; i < r->npacks; i++)
+		for (size_t k = 0; k < r->packs[i].ndetectors; k++)
+			if (r->packs[i].detectors[k].override)
+				apply_override(l, &r->packs[i].detectors[k]);
+}
+
+/* Packs that others need, and names that are still there. */
+static void
+check_needs(struct load *l)
+{
+	struct ruleset *r = l->set;
+
+	for (size_t i = 0; i < r->npacks; i++) {
+		const struct yaml *y = r->packs[i].needs;
+
+		for (y = y != NULL ? y->child : NULL; y != NULL; y = y->next) {
+			size_t k = 0;
+
+			while (
+			    k < r->npacks && !str_eq(r->packs[k].id, y->text))
+				k++;
+			if (k == r->npacks)
+				loader_note(&l->to, y, true, true,
+				    "missing-pack",
+				    "pack %s needs the pack \"%s\", which is "
+				    "not in the set",
+				    r->packs[i].id, y->text);
+		}
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		const struct yaml *y =
+		    yaml_get(r->detectors[i]->at, "replaces");
+
+		for (y = y != NULL ? y->child : NULL; y != NULL; y = y->next)
+			if (detector_named(r, y->text) != NULL)
+				loader_note(&l->to, y, false, false,
+				    "still-there",
+				    "%s replaces \"%s\", which is in the set, "
+				    "too",
+				    r->detectors[i]->id, y->text);
+	}
 }
 
 static void
@@ -552,10 +627,14 @@ finish(struct load *l)
 	r->detectors = calloc(n, sizeof *r->detectors);
 	if (r->detectors == NULL)
 		return -ENOMEM;
+	apply_overrides(l);
 	for (size_t i = 0; i < r->npacks; i++)
 		for (size_t k = 0; k < r->packs[i].ndetectors; k++)
-			r->detectors[r->n++] = &r->packs[i].detectors[k];
+			if (!r->packs[i].detectors[k].overridden)
+				r->detectors[r->n++] =
+				    &r->packs[i].detectors[k];
 	check_unique(l);
+	check_needs(l);
 	e = tie_allows(l);
 	if (e != 0)
 		return e;

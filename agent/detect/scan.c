@@ -58,7 +58,7 @@ struct held {
 	uint64_t hash;
 	uint64_t bits; /* evidence that is there */
 	uint64_t passed; /* validators */
-	bool test;
+	uint8_t known; /* one bit a flag whose list holds the value */
 	bool demote;
 	uint8_t allow; /* 0: none covers it, else its place and one */
 };
@@ -133,6 +133,7 @@ struct scan {
 	int err;
 	uint64_t indeterminate;
 	uint8_t normal[RULES_WIDTH_MAX];
+	uint8_t hit[4 * RULES_NEAR_MAX]; /* of near, in small letters */
 	struct masked *masked; /* owned; of scan_mask */
 	size_t nmasked, masked_cap;
 };
@@ -284,6 +285,7 @@ reset(struct scan *s)
 {
 	explicit_bzero(s->window, s->top);
 	explicit_bzero(s->normal, sizeof s->normal);
+	explicit_bzero(s->hit, sizeof s->hit);
 	s->len = 0;
 	s->top = 0;
 	s->base = 0;
@@ -366,14 +368,52 @@ chars_after(const struct scan *s, size_t at, uint32_t chars)
 	return at;
 }
 
-static uint32_t
-near_hits(struct scan *s, const struct evidence *e, size_t from, size_t to,
-    uint32_t wanted)
+/* What was hit around one match. */
+struct hits {
+	uint32_t n, distinct;
+	uint64_t seen[RULES_HITS_MAX];
+};
+
+/* The same text in another case is the same hit. */
+static uint64_t
+hit_hash(struct scan *s, size_t from, size_t to)
 {
-	uint32_t hits = 0;
+	size_t n = to - from;
+
+	must(n <= sizeof s->hit);
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = s->window[from + i];
+
+		s->hit[i] = c >= 'A' && c <= 'Z' ? c + 32 : c;
+	}
+	return tally_hash(s->hash_key, s->hit, n);
+}
+
+static void
+hit_add(struct scan *s, struct hits *h, size_t from, size_t to)
+{
+	uint64_t hash = hit_hash(s, from, to);
+
+	for (uint32_t i = 0; i < h->distinct; i++)
+		if (h->seen[i] == hash)
+			return;
+	if (h->distinct < RULES_HITS_MAX)
+		h->seen[h->distinct++] = hash;
+}
+
+static bool
+enough(const struct evidence *e, const struct hits *h)
+{
+	return h->n >= e->min && h->distinct >= e->unique;
+}
+
+static void
+near_hits(struct scan *s, const struct evidence *e, size_t from, size_t to,
+    struct hits *h)
+{
 	struct regex_match m;
 
-	while (hits < wanted && from < to) {
+	while (!enough(e, h) && from < to) {
 		int r = regex_find(
 		    e->near, s->room, s->window, to, from, to - 1, &m);
 
@@ -381,22 +421,46 @@ near_hits(struct scan *s, const struct evidence *e, size_t from, size_t to,
 			s->indeterminate++;
 		if (r <= 0)
 			break;
-		hits++;
+		h->n++;
+		if (e->unique > 0)
+			hit_add(s, h, m.from[0], m.to[0]);
 		from = m.to[0];
 	}
-	return hits;
+}
+
+/* The place behind the @lines-th end of a line before @to, from @low on. */
+static size_t
+lines_before(const struct scan *s, size_t low, size_t to, uint32_t lines)
+{
+	while (to > low && (s->window[to - 1] != '\n' || --lines > 0))
+		to--;
+	return to;
+}
+
+static size_t
+lines_after(const struct scan *s, size_t from, size_t high, uint32_t lines)
+{
+	while (from < high && (s->window[from] != '\n' || --lines > 0))
+		from++;
+	return from;
 }
 
 static bool
 near(struct scan *s, const struct evidence *e, size_t from, size_t to)
 {
-	uint32_t hits =
-	    near_hits(s, e, chars_before(s, from, e->before), from, e->min);
+	struct hits h = {0};
+	size_t edge = chars_before(s, from, e->before);
 
-	if (hits < e->min)
-		hits += near_hits(
-		    s, e, to, chars_after(s, to, e->after), e->min - hits);
-	return hits >= e->min;
+	if (e->lines > 0)
+		edge = lines_before(s, edge, from, e->lines);
+	near_hits(s, e, edge, from, &h);
+	if (enough(e, &h))
+		return true;
+	edge = chars_after(s, to, e->after);
+	if (e->lines > 0)
+		edge = lines_after(s, to, edge, e->lines);
+	near_hits(s, e, to, edge, &h);
+	return enough(e, &h);
 }
 
 /* Evidence that needs nothing but the text around a match. */
@@ -573,6 +637,23 @@ note_masked(struct scan *s, const struct detector *d, struct span at)
 	s->masked[s->nmasked++] = (struct masked){at, d->id};
 }
 
+/* What the flags of a rule say of a match. */
+static unsigned
+marks_of(const struct detector *d, const struct held *h)
+{
+	unsigned marks = 0;
+
+	for (size_t i = 0; i < d->nflags; i++) {
+		const struct flag *f = &d->flags[i];
+
+		if ((f->values != NULL && (h->known >> i & 1) != 0) ||
+		    (h->passed & f->checks) != 0 ||
+		    (h->bits & f->evidence) != 0)
+			marks |= (unsigned)f->mark;
+	}
+	return marks;
+}
+
 /* Tells how a match was judged, if somebody asked; its value is in s->normal
  * where a mask is wanted. */
 static void
@@ -593,7 +674,8 @@ explain(struct scan *s, const struct lane *l, struct explain_match *m,
 	m->passed = h->passed;
 	m->bits = h->bits;
 	m->demote = h->demote;
-	m->test = h->test;
+	m->marks = marks_of(l->rule, h);
+	m->allow = h->allow > 0 ? l->rule->allows[h->allow - 1] : NULL;
 	if (m->refuted == NULL) {
 		size_t n = normal(s, l->rule, h->value);
 
@@ -654,7 +736,7 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 		tally_mask(t, s->normal, n, d->keep_first, d->keep_last);
 		tag(s, t, d, s->normal, n);
 	}
-	if (tally_add(t, h->hash, h->test, h->value) != 0)
+	if (tally_add(t, h->hash, marks_of(d, h), h->value) != 0)
 		s->err = -ENOMEM;
 	if (s->masking)
 		note_masked(s, d, h->value);
@@ -722,6 +804,31 @@ known_sample(const struct terms *t, const uint8_t *v, size_t n)
 			low = mid + 1;
 	}
 	return false;
+}
+
+/* Whether the value has of each kind what its rule requires. */
+static bool
+fulfils(const struct scan *s, const struct detector *d, struct span at)
+{
+	const struct requirements *q = &d->requires;
+	struct requirements n = {0};
+
+	if ((q->digits | q->upper | q->lower | q->special) == 0)
+		return true;
+	for (uint64_t i = at.from - s->base; i < at.to - s->base; i++) {
+		uint8_t c = s->window[i];
+
+		if (c >= '0' && c <= '9')
+			n.digits++;
+		else if (c >= 'A' && c <= 'Z')
+			n.upper++;
+		else if (c >= 'a' && c <= 'z')
+			n.lower++;
+		else if (c > ' ' && c < 0x7f)
+			n.special++;
+	}
+	return n.digits >= q->digits && n.upper >= q->upper &&
+	       n.lower >= q->lower && n.special >= q->special;
 }
 
 /* Runs the validators; false if the value is refuted. */
@@ -845,12 +952,16 @@ take(struct scan *s, struct lane *l, const struct regex_match *m)
 		return refuted(s, l, &h, "entropy", bits);
 	if (l->member != NULL && !secondaries(s, l, &h))
 		return refuted(s, l, &h, "secondaries", 0);
+	if (!fulfils(s, d, h.value))
+		return refuted(s, l, &h, "requirements", 0);
 	n = normal(s, d, h.value);
 	if (!check_all(s, d, m, n, &h.passed, &h.demote))
 		return refuted(s, l, &h, "validator", 0);
 	h.hash = tally_hash(s->hash_key, s->normal, n);
-	h.test = d->test_values != NULL &&
-		 known_sample(d->test_values, s->normal, n);
+	for (size_t i = 0; i < d->nflags; i++)
+		if (d->flags[i].values != NULL &&
+		    known_sample(d->flags[i].values, s->normal, n))
+			h.known |= (uint8_t)(1U << i);
 	if (d->nallows > 0)
 		h.allow = allow_of(s, d, m, n);
 	h.bits = evidence_here(s, d, m, h.passed);
@@ -1123,7 +1234,8 @@ finding_of(
 	f->count = t->count;
 	f->unique = t->used;
 	f->unique_capped = t->capped;
-	f->test_data = !t->real;
+	f->marks = MARKS & (uint8_t)~t->lacking;
+	f->test_data = (f->marks & MARK_TEST_DATA) != 0;
 	f->bulk = (d->bulk_unique > 0 && t->used >= d->bulk_unique) ||
 		  (d->bulk_min > 0 && t->count >= d->bulk_min);
 	f->tag_set = s->key_set && l->member == NULL;

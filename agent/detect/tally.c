@@ -96,10 +96,10 @@ add_span(struct tally *t, struct span at)
 }
 
 int
-tally_add(struct tally *t, uint64_t hash, bool test, struct span at)
+tally_add(struct tally *t, uint64_t hash, unsigned marks, struct span at)
 {
 	t->count++;
-	t->real = t->real || !test;
+	t->lacking = (uint8_t)(t->lacking | (MARKS & ~marks));
 	if (add_unique(t, hash) != 0)
 		return -ENOMEM;
 	return add_span(t, at);

@@ -19,7 +19,7 @@ struct tally {
 	uint64_t *slots; /* open addressing, 0 is free; owned */
 	size_t nslots, used;
 	bool capped;
-	bool real; /* some value is no known sample */
+	uint8_t lacking; /* marks that some value does not have */
 	struct span *spans; /* owned */
 	size_t nspans, spans_cap;
 	char mask[48];
@@ -28,9 +28,9 @@ struct tally {
 
 /* tally_hash - SipHash-2-4 with a key of 16 bytes; never 0. */
 uint64_t tally_hash(const uint8_t key[16], const uint8_t *v, size_t n);
-/* tally_add - counts one match; 0 or -ENOMEM. */
+/* tally_add - counts one match with its marks; 0 or -ENOMEM. */
 int tally_add(
-    struct tally *t, uint64_t hash, bool test, struct span at) MUST_CHECK;
+    struct tally *t, uint64_t hash, unsigned marks, struct span at) MUST_CHECK;
 /* tally_mask - the shape of a value; see mask in chaperone-rules(5). */
 void tally_mask(
     struct tally *t, const uint8_t *v, size_t n, unsigned first, unsigned last);

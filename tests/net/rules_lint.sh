@@ -95,7 +95,7 @@ has bad-quiet error 15 's/^( *)prefilter/\1quiet: [{name: no-reference}]\n&/'
 has unknown-key error 11 's/title: T/titel: T/'
 has missing-key error 9 '/title: T/d'
 has not-supported-yet error 15 \
-	's/^( *)prefilter/\1replaces: [x]\n&/'
+	's/^( *)prefilter/\1decode: [hex]\n&/'
 has bad-value error 12 's/status: test/status: tested/'
 has bad-pattern error 17 's/\\d\{6\}/\\d{6}$/'
 has unbounded-width error 17 's/\\d\{6\}/\\d+/'
@@ -122,6 +122,24 @@ has guessable-allow warning 22 "$(allow \
 has unknown-detector error 7 's/^lists:/allow:\
   - {id: a, detector: t.b, owner: o, reason: r, expires: 2999-12-31, value: x}\
 &/'
+
+# ---- one rule for another ----
+has nothing-overridden error 9 's/^( *)mask:/\1override: true\n&/'
+has still-there warning 22 's/^( *)mask:/\1replaces: [t.a]\n&/'
+has missing-pack error 5 's/regimes:.*/requires: {engine: 0.1.0, packs: [t, u]}/'
+rm -rf p
+mkdir p
+good >p/a.yaml
+good | sed -E 's/^( *)mask:/\1override: true\n&/; s/id: t$/id: u/
+	s/B-1/B-2/' >p/b.yaml
+is "$("$BIN/chaperone" rules check --json p |
+	jq -r 'select(.kind == "problem") | [.severity, .name] | join(" ")')" \
+	"warning overridden" "one pack overrides another one's rule, and it is told"
+is "$("$BIN/chaperone" rules list --json p |
+	jq -r 'select(.id == "t.a") | .pack')" u "and is in force alone"
+"$BIN/chaperone" rules test p >/dev/null 2>&1
+is $? 0 "as are its samples"
+tried="$tried overridden"
 
 # ---- whole sets ----
 rm -rf p

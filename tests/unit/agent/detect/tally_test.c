@@ -34,18 +34,18 @@ test_counts(void **state UNUSED)
 	struct tally t = {0};
 
 	for (uint64_t i = 0; i < 5000; i++)
-		assert_int_equal(
-		    tally_add(&t, i % 100 + 1, true, (struct span){i, i + 1}),
+		assert_int_equal(tally_add(&t, i % 100 + 1, MARK_TEST_DATA,
+				     (struct span){i, i + 1}),
 		    0);
 	assert_int_equal(t.count, 5000);
 	assert_int_equal(t.used, 100);
 	assert_false(t.capped);
-	assert_false(t.real);
+	assert_int_equal(t.lacking, MARKS & ~MARK_TEST_DATA);
 	assert_int_equal(t.nspans, FINDING_SPANS_MAX);
 	assert_int_equal(
 	    t.spans[FINDING_SPANS_MAX - 1].from, FINDING_SPANS_MAX - 1);
-	assert_int_equal(tally_add(&t, 7, false, (struct span){0, 1}), 0);
-	assert_true(t.real);
+	assert_int_equal(tally_add(&t, 7, 0, (struct span){0, 1}), 0);
+	assert_int_equal(t.lacking, MARKS);
 	tally_done(&t);
 	assert_null(t.spans);
 }
@@ -58,14 +58,13 @@ test_cap(void **state UNUSED)
 
 	for (uint64_t i = 1; i <= TALLY_UNIQUE_MAX; i++)
 		assert_int_equal(
-		    tally_add(&t, i << 32 | 1, false, (struct span){0, 1}), 0);
+		    tally_add(&t, i << 32 | 1, 0, (struct span){0, 1}), 0);
 	assert_int_equal(t.used, TALLY_UNIQUE_MAX);
 	assert_false(t.capped);
 	assert_int_equal(
-	    tally_add(&t, (uint64_t)5 << 32 | 1, false, (struct span){0, 1}),
-	    0);
+	    tally_add(&t, (uint64_t)5 << 32 | 1, 0, (struct span){0, 1}), 0);
 	assert_false(t.capped);
-	assert_int_equal(tally_add(&t, 2, false, (struct span){0, 1}), 0);
+	assert_int_equal(tally_add(&t, 2, 0, (struct span){0, 1}), 0);
 	assert_true(t.capped);
 	assert_int_equal(t.used, TALLY_UNIQUE_MAX);
 	assert_int_equal(t.count, TALLY_UNIQUE_MAX + 2);
