@@ -44,6 +44,7 @@
 	X(ch_ahv, 0.10127) \
 	X(de_document, 0.10031) \
 	X(de_idnr, 0.00298) \
+	X(de_lanr, 0.1) \
 	X(de_kvnr, 0.09968) \
 	X(de_rvnr, 0.00969) \
 	X(de_vat, 0.08945) \
@@ -115,6 +116,7 @@
 	X(kr_rrn_date, 0.03844) \
 	X(my_nric, 0.03079) \
 	X(sg_nric, 0.03789) \
+	X(sg_uen, 0.03846) \
 	X(th_pin, 0.08081) \
 	X(tw_id, 0.09982) \
 	X(tw_ubn, 0.22007)

@@ -293,6 +293,39 @@ id_nik(const uint8_t *v, size_t n)
 	       digits_number(v + 12, 4) != 0;
 }
 
+/*
+ * ACRA: a business has eight digits, a company the year and five more, all
+ * others a letter, the year, a kind and four digits; then a check letter.
+ */
+static bool
+sg_uen(const uint8_t *v, size_t n)
+{
+	static const char others[] = "ABCDEFGHJKLMNPQRSTUVWX0123456789";
+	static const uint8_t weights[] = {4, 3, 5, 3, 10, 2, 2, 5, 7};
+	unsigned sum = 0;
+
+	if (n == 9 && digits_all(v, 8))
+		return v[8] ==
+		       (uint8_t) "XMKECAWLJDB"[digits_weighted(v, "a4938271") %
+					       11];
+	if (n != 10)
+		return false;
+	if (digits_all(v, 9))
+		return v[9] ==
+		       (uint8_t) "ZKCMDNERGWH"[digits_weighted(v, "a86497531") %
+					       11];
+	if (!digits_all(v + 1, 2) || !digits_all(v + 5, 4))
+		return false;
+	for (size_t i = 0; i < 9; i++) {
+		const char *at = v[i] != 0 ? strchr(others, (char)v[i]) : NULL;
+
+		if (at == NULL)
+			return false;
+		sum += (unsigned)(at - others) * weights[i];
+	}
+	return v[9] == (uint8_t)others[(sum + 55 - 5) % 11];
+}
+
 #define ROW(name, accept) {#name, name, accept, false},
 static const struct validator ROWS[] = {NATIONAL_ASIA(ROW)};
 

@@ -352,6 +352,14 @@ be_nn(const uint8_t *v, size_t n)
 	return 97 - x % 97 == check || 97 - (x + 2000000000) % 97 == check;
 }
 
+/* KBV: weights 4 and 9 in turn over six digits; two more are the specialty. */
+static bool
+de_lanr(const uint8_t *v, size_t n)
+{
+	return digits_exactly(v, n, 9) &&
+	       digits_rest(digits_weighted(v, "494949"), 10) == d(v, 6);
+}
+
 #define ROW(name, accept) {#name, name, accept, false},
 static const struct validator ROWS[] = {NATIONAL_EUROPE_WEST(ROW)};
 

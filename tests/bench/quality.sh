@@ -10,37 +10,62 @@
 # has it in both parts (gitleaks'), and each rule has examples in both. All of
 # stdnum_generated was the oracle of the validators. The clean text is what the
 # markings were made quiet on.
-# A near miss is one for its own rule; that another detector rightly finds
-# something in it counts here, too, so those shares are upper bounds. The table
-# by detector counts a near miss only for the detector that it is one for.
+#
+# What counts as found: where the set tells the value's place, a finding that
+# overlaps it; elsewhere a finding of the set's kind (in a set of secrets only
+# secrets count, in a set of numbers everything but secrets). A near miss is
+# taken if there is any such finding in it. Three figures of it:
+#   near_miss           of any level
+#   near_miss_sure      medium or high: what alarms somebody
+#   near_miss_unclaimed medium or high, of those whose value no example of the
+#                       same sets names as another rule's true one. A near miss
+#                       is one for its own rule only (a Cloudflare key of
+#                       another sort, a Slack token of another sort).
+# The aim (0.08) is held against the last one: finding somebody else's secret
+# is right. The first two are its upper bounds.
 set -u
 dir=$(mktemp -d "$TMPDIR/quality.XXXXXX") || exit 1
 scan() { "$BIN/chaperone" scan --json --rules "$SRC/rules" "$@"; }
 
-# ---- clean text: documentation and headers of this system ----
-places=()
-for p in /usr/share/doc /usr/include /usr/share/perl /usr/share/common-licenses; do
-	[ -d "$p" ] && places+=("$p")
-done
-if [ "${#places[@]}" -gt 0 ]; then
-	scan "${places[@]}" >"$dir/clean" 2>/dev/null
-	bytes=$(jq -rs '[.[] | .bytes? // 0 | numbers] | add' "$dir/clean")
-	[ "${bytes:-0}" -gt 0 ] ||
-		bytes=$(find "${places[@]}" -type f -printf '%s\n' |
-			awk '{ n += $1 } END { printf "%d", n }')
+# ---- clean text: documentation, sources and logs of this system ----
+alarms() { # NAME PLACE...
+	local name=$1 bytes level n
+	shift
+	scan "$@" >"$dir/clean" 2>/dev/null
+	bytes=$(jq -rs '[.[] | .examined? // 0 | numbers] | add // 0' \
+		"$dir/clean")
+	[ "$bytes" -gt 0 ] || return 0
 	for level in high medium low; do
 		n=$(jq -r --arg l "$level" 'select(.path) | .findings[]? |
 			select(.confidence == $l) | .detector' "$dir/clean" |
 			wc -l)
-		awk -v n="$n" -v b="$bytes" -v l="$level" 'BEGIN {
-			printf "quality.alarms_%s %.3f /MB\n", l, n * 1e6 / b }'
-		echo "# clean text, $level: $(jq -r --arg l "$level" \
+		awk -v n="$n" -v b="$bytes" -v l="$level" -v p="$name" 'BEGIN {
+			printf "quality.alarms_%s_%s %.3f /MB of_%.1f_MB\n",
+			    p, l, n * 1e6 / b, b / 1e6 }'
+		echo "# clean $name, $level: $(jq -r --arg l "$level" \
 			'select(.path) | .findings[]? |
 			select(.confidence == $l) | .detector' "$dir/clean" |
 			sort | uniq -c | sort -rn | head -n 8 |
 			awk '{ printf "%s %d, ", $2, $1 }')"
 	done
-fi
+}
+# NAME PLACE...: those places that this system has.
+alarms_in() {
+	local name=$1 p
+	local -a there=()
+	shift
+	for p in "$@"; do
+		[ -d "$p" ] && there+=("$p")
+	done
+	[ "${#there[@]}" -gt 0 ] && alarms "$name" "${there[@]}"
+}
+man=/usr/share/man
+alarms_in source /usr/include /usr/share/perl
+alarms_in log /var/log
+alarms_in man_de_fr_es "$man/de" "$man/fr" "$man/es"
+alarms_in man_ja_ko_zh "$man/ja" "$man/ko" "$man/zh_CN" "$man/zh_TW"
+alarms_in all /usr/share/doc /usr/include /usr/share/perl \
+	/usr/share/common-licenses "$man/man1" "$man/man5" "$man/man8"
 
 # ---- labelled examples ----
 data=${CHAPERONE_SHARED:-$SRC/../shared}/data/detect
@@ -55,6 +80,19 @@ for f in "$data"/*.jsonl "$data"/*.jsonl.gz; do
 	zcat -f "$f" | jq -r --arg set "${set%.jsonl}" \
 		'[$set, .rule, .label[0:4], (.text | @base64)] | @tsv'
 done >"$dir/list"
+# A line of each example: number, set, rule, label, kind, the value's places in
+# bytes, and the longest run of its text without blanks and quotes.
+for f in "$data"/*.jsonl "$data"/*.jsonl.gz; do
+	[ -e "$f" ] || continue
+	set=$(basename "$f" .gz)
+	zcat -f "$f" | jq -c --arg set "${set%.jsonl}" '. as $e |
+		{set: $set, rule, label: .label[0:4], text,
+		places: [(.spans // [])[] | [($e.text[0:.[0]] | utf8bytelength),
+			($e.text[0:.[1]] | utf8bytelength)]],
+		secret: ($set == "gitleaks" or $set == "noseyparker"),
+		run: ([.text | splits("[^A-Za-z0-9+/_.=~-]+")] |
+			max_by(length) // "")}'
+done >"$dir/examples"
 n=0
 while IFS=$'\t' read -r set rule label text; do
 	n=$((n + 1))
@@ -66,40 +104,56 @@ done <"$dir/list" >"$dir/labels"
 	sed 's|^\(..\)[0-9a-f]* *\./|\1 |' |
 	while read -r byte n; do
 		[ $((16#$byte % 3)) = 0 ] && part=held || part=seen
-		printf '%s %s\n' "$n" "$part"
+		printf '{"n": %s, "part": "%s"}\n' "$n" "$part"
 	done >"$dir/parts"
-scan "$dir/in" 2>/dev/null |
-	jq -r '(.path // empty | split("/") | last) as $n | .findings[]? |
-		"\($n) \(.confidence) \(.detector)"' >"$dir/hits"
-awk -F'\t' -v hits="$dir/hits" -v parts="$dir/parts" '
-	BEGIN {
-		while ((getline line < hits) > 0) {
-			split(line, a, " ")
-			any[a[1]] = 1
-			if (a[2] != "low") sure[a[1]] = 1
-		}
-		while ((getline line < parts) > 0) {
-			split(line, a, " ")
-			part[a[1]] = a[2]
-		}
-	}
+scan "$dir/in" >"$dir/scanned" 2>/dev/null
+jq -r '(.path // empty | split("/") | last) as $n | .findings[]? |
+	"\($n) \(.confidence) \(.detector)"' "$dir/scanned" >"$dir/hits"
+jq -nr --slurpfile examples "$dir/examples" --slurpfile parts "$dir/parts" \
+	--slurpfile scanned "$dir/scanned" '
+	def overlaps($a; $b): any($a[]; . as $x |
+		any($b[]; .[0] < $x[1] and $x[0] < .[1]));
+	($parts | map({key: "\(.n)", value: .part}) | from_entries) as $part |
+	($scanned | map(select(.path)) | map({key: (.path | split("/") | last),
+		value: .findings}) | from_entries) as $found |
+	([$examples[] | select(.label == "posi" and .secret) | .text] |
+		join("\n")) as $true |
+	$examples | to_entries[] | (.key + 1 | tostring) as $n | .value as $e |
+	[($found[$n] // [])[] |
+		select((.detector | test("^(secret|cloud|marking|ip)\\.")) ==
+			$e.secret) |
+		select($e.label == "nega" or ($e.places | length) == 0 or
+			(.member // "") != "" or
+			overlaps(.spans // []; $e.places))] as $f |
+	[$e.set, $part[$n], $e.label, ($f | length > 0),
+		any($f[]; .confidence != "low"),
+		($e.label == "nega" and $e.secret and ($e.run | length) >= 12 and
+			($e.run as $r | $true | contains($r)))] |
+	map(tostring) | join(" ")' >"$dir/judged"
+awk '
 	{
-		k = $2 "_" part[$1] " " $4
+		what = $3 == "nega" ? "near_miss" : $3 == "weak" ? "weak" : \
+			"recall"
+		k = $1 "_" $2 "." what
 		all[k]++
-		found[k] += $1 in any
-		surely[k] += $1 in sure
+		found[k] += $4 == "true"
+		surely[k] += $5 == "true"
+		if (what == "near_miss" && $6 != "true") {
+			own[k]++
+			ownsure[k] += $5 == "true"
+		}
 	}
 	END {
 		for (k in all) {
-			split(k, a, " ")
-			what = a[2] == "nega" ? "near_miss" : a[2] == "weak" ? \
-				"weak" : "recall"
-			printf "quality.%s.%s %.3f of_%d\n", a[1], what,
-				found[k] / all[k], all[k]
-			printf "quality.%s.%s_sure %.3f of_%d\n", a[1], what,
+			printf "quality.%s %.3f of_%d\n", k, found[k] / all[k],
+				all[k]
+			printf "quality.%s_sure %.3f of_%d\n", k,
 				surely[k] / all[k], all[k]
+			if (own[k] > 0)
+				printf "quality.%s_unclaimed %.3f of_%d\n", k,
+					ownsure[k] / own[k], own[k]
 		}
-	}' "$dir/labels" | sort
+	}' "$dir/judged" | sort
 
 # ---- by detector: found of the true ones, and taken of the near misses ----
 awk -F'\t' -v hits="$dir/hits" '

@@ -489,6 +489,10 @@ test_vectors(void **state UNUSED)
 	    {"us_aba", "021000021"},
 	    {"tw_ubn", "04595257"},
 	    {"kr_brn", "1248100998"},
+	    {"de_lanr", "123456601"},
+	    {"sg_uen", "53125226D"},
+	    {"sg_uen", "201434292D"},
+	    {"sg_uen", "S57TU0392K"},
 	};
 	static const char *const bad[][2] = {
 	    {"br_cnpj", "12ABC34501DE36"},
@@ -507,6 +511,11 @@ test_vectors(void **state UNUSED)
 	    {"us_aba", "421000025"},
 	    {"imei", "490154203237519"},
 	    {"kr_brn", "1248100997"},
+	    {"de_lanr", "123456901"},
+	    {"sg_uen", "53125226E"},
+	    {"sg_uen", "201434292E"},
+	    {"sg_uen", "S57TU0392L"},
+	    {"sg_uen", "S57tU0392K"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
@@ -588,6 +597,7 @@ static const struct {
     {"ru.inn", "ru_inn", ""},
     {"se.orgnr", "se_orgnr", ""},
     {"se.personnummer", "se_personnummer", ""},
+    {"sg.uen", "sg_uen", ""},
     {"si.emso", "si_emso", ""},
     {"sk.rc", "cz_rc", ""},
     {"th.pin", "th_pin", ""},
