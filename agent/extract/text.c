@@ -19,6 +19,8 @@
 #define OUT_MAX (256 * 1024)
 #define RUNS_MAX (1024 * 1024)
 #define CHAR_MAX_OUT 4 /* bytes of one character in UTF-8 */
+#define EVIDENCE 64 /* bytes that tell a charset, if more can be had */
+#define RUN_MAX 2048 /* of what is looked at as a whole */
 #define STEP_MAX 8 /* bytes of one step of a charset with states */
 
 struct text {
@@ -254,12 +256,38 @@ wide(enum charset c)
 	return c >= CHARSET_UTF16LE && c <= CHARSET_UTF32BE;
 }
 
-/* Japanese in seven bits, by its escape sequences (RFC 1468). */
-static bool
-switches(const uint8_t *p, size_t len)
+enum { NO_RUN = 0, CUT_RUN = -1 };
+
+/*
+ * A run of Japanese in seven bits (RFC 1468): pairs between an escape to them
+ * and one back, on one line. Returns its length, NO_RUN, or CUT_RUN if its end
+ * is not there. What is only digits is rather a number behind two bytes that
+ * hide it. *kana: it has some, as every Japanese text has.
+ */
+static int
+japanese(const uint8_t *p, size_t len, bool last, bool *kana)
 {
-	return memmem(p, len, "\x1b$B", 3) != NULL ||
-	       memmem(p, len, "\x1b$@", 3) != NULL;
+	size_t i = 3;
+	bool digits = true;
+
+	*kana = false;
+	if (len < 3)
+		return last || p[0] != 0x1b || (len > 1 && p[1] != '$')
+			   ? NO_RUN
+			   : CUT_RUN;
+	if (memcmp(p, "\x1b$B", 3) != 0 && memcmp(p, "\x1b$@", 3) != 0)
+		return NO_RUN;
+	for (; i < len && i < RUN_MAX && p[i] != 0x1b; i++) {
+		if (p[i] < 0x21 || p[i] > 0x7e)
+			return NO_RUN;
+		*kana |= i % 2 == 1 && (p[i] == '$' || p[i] == '%');
+		digits &= p[i] >= '0' && p[i] <= '9';
+	}
+	if (i == RUN_MAX)
+		return *kana ? RUN_MAX : NO_RUN;
+	if (i == len)
+		return last ? NO_RUN : CUT_RUN;
+	return i == 3 || i % 2 == 0 || digits ? NO_RUN : (int)i;
 }
 
 /*
@@ -276,9 +304,7 @@ believed(enum charset told, const uint8_t *p, size_t len)
 		return memchr(p, 0, len) == NULL && mostly_utf8(p, len)
 			   ? CHARSET_ASCII
 			   : told;
-	if (seven && told >= STATEFUL)
-		return told;
-	return seven && switches(p, len) ? CHARSET_ISO_2022_JP : CHARSET_ASCII;
+	return seven && told >= STATEFUL ? told : CHARSET_ASCII;
 }
 
 bool
@@ -543,6 +569,22 @@ step(iconv_t cd, const uint8_t *p, size_t len, uint8_t *text, size_t *n)
 	return 0;
 }
 
+/* NO_RUN for an escape to Japanese that leads to none; 1 for anything else. */
+static int
+escape(struct text *t, const uint8_t *p, size_t len, bool last)
+{
+	bool kana;
+
+	if (t->charset != CHARSET_ISO_2022_JP)
+		return 1;
+	/* Every line begins in ASCII (RFC 1468). */
+	if (p[0] == '\n')
+		reset(t);
+	if (p[0] != 0x1b || (len > 1 && p[1] != '$'))
+		return 1;
+	return japanese(p, len, last, &kana);
+}
+
 /* A step of the shortest kind at a time: only iconv knows where they end. */
 static size_t
 feed_stateful(
@@ -552,9 +594,17 @@ feed_stateful(
 	size_t used = 0;
 
 	while (used < len && *out_len + CHAR_MAX_OUT <= OUT_MAX) {
-		size_t gave;
-		size_t took =
-		    step(cd, p + used, len - used, t->out + *out_len, &gave);
+		size_t gave, took;
+		int run = escape(t, p + used, len - used, last);
+
+		if (run == CUT_RUN)
+			return used;
+		if (run == NO_RUN) {
+			t->out[(*out_len)++] = p[used++];
+			map_add(&t->map, 1, 1, 1);
+			continue;
+		}
+		took = step(cd, p + used, len - used, t->out + *out_len, &gave);
 
 		if (took == 0 && !last && len - used < STEP_MAX)
 			return used;
@@ -586,6 +636,29 @@ decide(struct text *t, const uint8_t *p, size_t len)
 	reset(t);
 }
 
+/* How far ASCII goes before Japanese in seven bits begins, or may do. */
+static size_t
+switches(struct text *t, const uint8_t *p, size_t plain, size_t len, bool last)
+{
+	const uint8_t *esc = p;
+
+	while ((esc = memchr(esc, 0x1b, (size_t)(p + plain - esc))) != NULL) {
+		size_t at = (size_t)(esc - p);
+		bool kana;
+		int run = japanese(esc, len - at, last, &kana);
+
+		if (run == CUT_RUN)
+			return at;
+		if (run != NO_RUN && kana) {
+			t->charset = CHARSET_ISO_2022_JP;
+			reset(t);
+			return at;
+		}
+		esc++;
+	}
+	return plain;
+}
+
 size_t
 text_feed(struct text *t, const uint8_t *p, size_t len, bool last,
     struct content *out)
@@ -600,14 +673,18 @@ text_feed(struct text *t, const uint8_t *p, size_t len, bool last,
 		return used;
 	}
 	if (t->charset == CHARSET_ASCII) {
-		plain = ascii_len(p, len);
-		if (plain < len)
+		plain = switches(t, p, ascii_len(p, len), len, last);
+		if (plain < len && t->charset == CHARSET_ASCII &&
+		    p[plain] >= 0x80 && (last || len - plain >= EVIDENCE))
 			decide(t, p + plain, len - plain);
 		if (plain > 0) {
 			map_add(&t->map, 1, 1, plain);
 			out->len = plain;
 			return plain;
 		}
+		/* More has to come before anything can be told. */
+		if (t->charset == CHARSET_ASCII)
+			return 0;
 	}
 	if (t->charset <= CHARSET_RAW) {
 		map_add(&t->map, 1, 1, len);

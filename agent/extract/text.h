@@ -89,8 +89,8 @@ void text_start_raw(struct text *t, uint64_t offset);
 /*
  * text_feed - the next bytes. *out is borrowed until the next call.
  * Returns how many bytes were taken; less than @len only if a character is not
- * whole (never when @last) or the output is full: feed the rest again. Never 0
- * when @last or @len >= 16.
+ * whole (never when @last), more is needed to tell what it is, or the output is
+ * full: feed the rest again. Never 0 when @last or @len >= 2048.
  */
 size_t text_feed(struct text *t, const uint8_t *p, size_t len, bool last,
     struct content *out);

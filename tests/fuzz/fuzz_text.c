@@ -34,7 +34,7 @@ convert(
 		have = have < len ? have : len;
 		last = have == len;
 		n = text_feed(t, p + at, have - at, last, &c);
-		must(n <= have - at && (n > 0 || (!last && have - at < 16)));
+		must(n <= have - at && (n > 0 || (!last && have - at < 2048)));
 		buf_put(out, c.data, c.len);
 		at += n;
 		if (n == 0)
