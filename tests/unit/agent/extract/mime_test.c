@@ -282,7 +282,7 @@ charsets(void **state)
 	    {IN("x") "\x1b$B$3$l\x1b(B 1", "\xe3\x81\x93\xe3\x82\x8c 1"},
 	    /* Two bytes before a number do not make it another text. */
 	    {IN("iso-2022-jp") "\x1b$B4532015112830366\x1b(B",
-		"\x1b$B4532015112830366\x1b(B"},
+		"\x1b$B4532015112830366"},
 	    {IN("iso-2022-jp") "\x1b$B4532 0151", "\x1b$B4532 0151"},
 	    {IN("utf-7") "a +ZeVnLIqe- 1+-",
 		"a \xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e 1+"},
