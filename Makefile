@@ -61,7 +61,7 @@ chaperone-capture_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libc
 
 chaperone-inspect_MAIN  := agent/inspectproc.c agent/roles.c agent/config.c
 chaperone-inspect_ROOMS := agent/extract agent/detect
-chaperone-inspect_LIBS  := libpcre2-8 $(HS_LIB) yaml-0.1 -lmagic zlib libarchive libseccomp libcap-ng libcrypto
+chaperone-inspect_LIBS  := libpcre2-8 $(HS_LIB) yaml-0.1 -lmagic -lm zlib libarchive libseccomp libcap-ng libcrypto
 
 chaperone-record_MAIN  := agent/recordproc.c agent/roles.c agent/config.c
 chaperone-record_ROOMS := agent/record
@@ -98,7 +98,7 @@ ROOMS := agent/sense agent/who agent/extract agent/detect agent/record \
 # Libraries that a room's own tests need.
 agent/sense_LIBS   := libpcap $(BPF_LIB)
 agent/who_LIBS     := -lpam
-agent/extract_LIBS := -lmagic zlib libarchive
+agent/extract_LIBS := -lmagic zlib libarchive -lm
 agent/detect_LIBS  := libpcre2-8 $(HS_LIB)
 agent/ship_LIBS    := libcurl libzstd libmicrohttpd gnutls
 collector/intake_LIBS := libmicrohttpd gnutls libzstd

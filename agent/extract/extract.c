@@ -705,6 +705,7 @@ read_member(struct extract *x, struct level *l)
 	    [CONTAINER_COMPRESS] = &archive_stream_layer,
 	    [CONTAINER_RPM] = &archive_stream_layer,
 	    [CONTAINER_SQLITE] = &sqlite_layer,
+	    [CONTAINER_PDF] = &pdf_layer,
 	};
 	struct stream *s = &l->out;
 	int r;

@@ -47,6 +47,7 @@ static const char *const TYPES[CONTAINERS] = {
     [CONTAINER_RAR5] = "application/x-rar",
     [CONTAINER_ISO9660] = "application/x-iso9660-image",
     [CONTAINER_SQLITE] = "application/vnd.sqlite3",
+    [CONTAINER_PDF] = "application/pdf",
 };
 
 const char *
@@ -193,6 +194,16 @@ first_line(const uint8_t *p, size_t len)
 	return end != NULL ? (size_t)(end - p) : len;
 }
 
+/* "%PDF-1.4", within the first 1,024 bytes as readers take it. */
+static bool
+pdf_head(const uint8_t *p, size_t len)
+{
+	const uint8_t *h = memmem(p, len < 1024 ? len : 1024, "%PDF-", 5);
+
+	return h != NULL && (size_t)(p + len - h) > 64 && h[5] >= '1' &&
+	       h[5] <= '9' && h[6] == '.' && (h == p || h[-1] != '"');
+}
+
 struct magic_bytes {
 	enum container kind;
 	size_t at, len;
@@ -246,6 +257,8 @@ sniff_container(const uint8_t *p, size_t len)
 	if (header_sniff(p, len, false))
 		return header_separator(p, first_line(p, len)) ? CONTAINER_MBOX
 							       : CONTAINER_MAIL;
+	if (pdf_head(p, len))
+		return CONTAINER_PDF;
 	return CONTAINER_NONE;
 }
 

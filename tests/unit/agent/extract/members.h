@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/extract/extract.h"
@@ -30,6 +31,8 @@ static struct {
 	size_t nskips;
 	uint64_t examined;
 	char type[80];
+	bool together; /* all texts are one, and names are not kept */
+	struct buf all;
 } members;
 
 static struct extract *members_extract;
@@ -39,6 +42,8 @@ members_begin(void *ctx, const char *member, const char *type)
 {
 	(void)ctx;
 	(void)type;
+	if (members.together)
+		return 0;
 	assert_true(members.n < MEMBERS_MAX);
 	(void)str_copy(members.names[members.n], 256, member);
 	buf_init(&members.texts[members.n], (size_t)1 << 28);
@@ -49,7 +54,8 @@ static int
 members_text(void *ctx, struct content c)
 {
 	(void)ctx;
-	buf_put(&members.texts[members.n], c.data, c.len);
+	buf_put(members.together ? &members.all : &members.texts[members.n],
+	    c.data, c.len);
 	return 0;
 }
 
@@ -76,11 +82,12 @@ members_forget(void)
 {
 	for (size_t i = 0; i < MEMBERS_MAX; i++)
 		buf_done(&members.texts[i]);
+	buf_done(&members.all);
 	memset(&members, 0, sizeof members);
 }
 
 static inline void
-members_of(const void *p, size_t len)
+members_read(const void *p, size_t len, bool together)
 {
 	const struct extract_limits lim = extract_limits_default();
 	const struct extract_sink sink = {.begin = members_begin,
@@ -89,12 +96,27 @@ members_of(const void *p, size_t len)
 	    .skip = members_skip};
 
 	members_forget();
+	members.together = together;
+	buf_init(&members.all, (size_t)1 << 28);
 	if (members_extract == NULL)
 		assert_int_equal(extract_new(&members_extract, NULL), 0);
 	assert_int_equal(extract_bytes(members_extract,
 			     (struct content){.data = p, .len = len}, &lim,
 			     &sink, &members.examined, members.type),
 	    0);
+}
+
+static inline void
+members_of(const void *p, size_t len)
+{
+	members_read(p, len, false);
+}
+
+/* For objects of more members than are kept apart. */
+static inline void
+members_all(const void *p, size_t len)
+{
+	members_read(p, len, true);
 }
 
 /* The text of a member, which must have been given. */
