@@ -752,11 +752,39 @@ static int
 near_pattern(const struct yaml *y, const struct pack *p, struct evidence *e,
     struct diag *why)
 {
-	OWN(pattern_freep) struct pattern *unused = NULL;
+	OWN(pattern_freep) struct pattern *parsed = NULL;
 	enum boundary b = BOUNDARY_NONE;
 	int r = pattern_named(&y, p, &b, why);
 
-	return r != 0 ? r : pattern_new(y, b, &e->near, &unused, why);
+	if (r == 0)
+		r = pattern_new(y, b, &e->near, &parsed, why);
+	return r != 0 ? r : nearby_words_new(parsed, &e->words);
+}
+
+/* Terms as evidence: with their boundaries, and without to be read once. */
+static int
+near_terms(const struct yaml *y, const struct yaml *items,
+    const struct terms *list, struct evidence *e, struct diag *why)
+{
+	enum term_match match = list != NULL ? list->match : TERM_PREFIX;
+	const struct yaml *encodings = list != NULL ? list->encodings : NULL;
+	bool fold = list == NULL || list->fold;
+	OWN(pattern_freep) struct pattern *parsed = NULL;
+	OWN_MEM char *whole = NULL, *plain = NULL;
+	struct diag inner = {""};
+	int r = terms_pattern(items, encodings, match, fold, true, &whole, why);
+
+	if (r == 0)
+		r = terms_pattern(
+		    items, encodings, match, fold, false, &plain, why);
+	if (r != 0)
+		return r;
+	r = regex_new(whole, &e->near, &inner);
+	if (r == 0)
+		r = pattern_parse(plain, &parsed, &inner);
+	if (r == 0)
+		r = nearby_words_new(parsed, &e->words);
+	return placed(y, &inner, r, why);
 }
 
 static int
@@ -770,8 +798,6 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	static const char *const origins[] = {"match", "value", NULL};
 	const struct yaml *list, *keywords, *pattern, *origin;
 	const struct terms *terms = NULL;
-	OWN_MEM char *text = NULL;
-	struct diag inner = {""};
 	unsigned at = 0;
 	int r;
 
@@ -800,17 +826,10 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 		    "near needs one of \"list\", \"keywords\", \"pattern\"");
 	if (pattern != NULL)
 		return near_pattern(pattern, p, e, why);
-	if (list != NULL)
-		r = list_named(list, p, false, &terms, why);
-	if (r == 0 && terms != NULL)
-		r = terms_pattern(terms->items, terms->encodings, terms->match,
-		    terms->fold, true, &text, why);
-	else if (r == 0)
-		r = terms_pattern(
-		    keywords, NULL, TERM_PREFIX, true, true, &text, why);
-	if (r != 0)
-		return r;
-	return placed(y, &inner, regex_new(text, &e->near, &inner), why);
+	if (list == NULL)
+		return near_terms(y, keywords, NULL, e, why);
+	r = list_named(list, p, false, &terms, why);
+	return r != 0 ? r : near_terms(y, terms->items, terms, e, why);
 }
 
 /* A number of bytes, "4096" or "4KiB". */
@@ -1305,8 +1324,10 @@ detector_done(struct detector *d)
 	pattern_free(d->keywords);
 	regex_free(d->regex);
 	regex_free(d->gate);
-	for (size_t i = 0; i < d->nevidence; i++)
+	for (size_t i = 0; i < d->nevidence; i++) {
 		regex_free(d->evidence[i].near);
+		nearby_words_free(d->evidence[i].words);
+	}
 	free(d->evidence);
 	for (size_t i = 0; i < d->nsamples; i++)
 		free(d->samples[i].decoded);

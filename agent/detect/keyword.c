@@ -19,6 +19,7 @@
 enum { KEY_MAX = 8 };
 
 static const uint32_t NONE = UINT32_MAX;
+static const uint32_t ENDS = (uint32_t)1 << 31; /* a literal ends there */
 
 struct key {
 	uint32_t state; /* where it ends */
@@ -28,8 +29,10 @@ struct key {
 
 struct keywords {
 	uint8_t column[256];
+	bool begins[256]; /* leads out of the first state */
 	uint32_t columns, states;
-	uint32_t *go; /* [state][column]; owned */
+	/* [state][column]: where the next row begins, and ENDS; owned. */
+	uint32_t *go;
 	uint32_t *fail; /* owned */
 	uint32_t *shorter; /* nearest state by fail that has keys; owned */
 	uint32_t *first; /* key of a state, or NONE; owned */
@@ -129,6 +132,20 @@ link_states(struct keywords *k)
 	return 0;
 }
 
+/* From states to rows, so that a step is one look. */
+static void
+to_rows(struct keywords *k)
+{
+	for (size_t i = 0; i < (size_t)k->states * k->columns; i++) {
+		uint32_t s = k->go[i];
+		bool ends = k->first[s] != NONE || k->shorter[s] != 0;
+
+		k->go[i] = s * k->columns | (ends ? ENDS : 0);
+	}
+	for (unsigned c = 0; c < 256; c++)
+		k->begins[c] = k->go[k->column[c]] != 0;
+}
+
 int
 keywords_new(
     const struct candidate_literal *l, unsigned n, struct keywords **out)
@@ -154,12 +171,15 @@ keywords_new(
 	k->states = 1;
 	for (unsigned i = 0; i < n; i++)
 		add(k, &l[i], i);
+	must((uint64_t)k->states * k->columns < ENDS);
 	r = link_states(k);
-	if (r != 0)
+	if (r != 0) {
 		keywords_free(k);
-	else
-		*out = k;
-	return r;
+		return r;
+	}
+	to_rows(k);
+	*out = k;
+	return 0;
 }
 
 static void
@@ -172,15 +192,39 @@ tell(const struct keywords *k, uint32_t state, size_t end, candidate_end_fn *fn,
 			fn(ctx, i, end + k->keys[i].rest);
 }
 
+bool
+keywords_next(const struct keywords *k, uint32_t *state, const uint8_t *text,
+    size_t len, size_t *at)
+{
+	uint32_t row = *state;
+	size_t i = *at;
+
+	while (i < len) {
+		/* Most bytes begin no literal. */
+		if (row == 0)
+			while (i < len && !k->begins[text[i]])
+				i++;
+		if (i == len)
+			break;
+		row = k->go[row + k->column[text[i++]]];
+		if ((row & ENDS) != 0) {
+			*state = row & ~ENDS;
+			*at = i;
+			return true;
+		}
+	}
+	*state = row;
+	*at = i;
+	return false;
+}
+
 void
 keywords_scan(const struct keywords *k, const uint8_t *text, size_t len,
     candidate_end_fn *end, void *ctx)
 {
-	uint32_t state = 0;
+	uint32_t row = 0;
+	size_t at = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		state = k->go[(size_t)state * k->columns + k->column[text[i]]];
-		if (k->first[state] != NONE || k->shorter[state] != 0)
-			tell(k, state, i + 1, end, ctx);
-	}
+	while (keywords_next(k, &row, text, len, &at))
+		tell(k, row / k->columns, at, end, ctx);
 }

@@ -23,5 +23,13 @@ void keywords_free(struct keywords *k);
  */
 void keywords_scan(const struct keywords *k, const uint8_t *text, size_t len,
     candidate_end_fn *end, void *ctx);
+/*
+ * keywords_next - reads @text from *at on, up to @len, and stops behind the
+ * first byte with which a literal ends, as far as it is looked at: never
+ * behind its last byte. True if there is one; *at is then behind that byte,
+ * else @len. *state is 0 at first and goes on with the text.
+ */
+bool keywords_next(const struct keywords *k, uint32_t *state,
+    const uint8_t *text, size_t len, size_t *at);
 
 #endif

@@ -673,9 +673,11 @@ plan_scan(const struct plan *p, struct plan_room *room, const uint8_t *text,
 		    p->keywords, text + from, len - from, on_literal, &l);
 	if (p->sieve != NULL)
 		sieve_scan(p->sieve, text, len, from, on_shape, &l);
+	/* A pattern may begin with \b, which looks at the byte before. */
+	l.from -= from > 0;
 	if (r == 0 && p->patterns != NULL)
-		r = candidates_scan(p->patterns, room->candidates, text + from,
-		    len - from, on_pattern, &l);
+		r = candidates_scan(p->patterns, room->candidates,
+		    text + l.from, len - l.from, on_pattern, &l);
 	for (uint32_t i = 0; i < p->nplain && from < len; i++)
 		fn(ctx, p->plain[i], from, len - 1);
 	return r;

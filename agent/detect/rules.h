@@ -14,6 +14,7 @@
 #include "agent/detect/allow.h"
 #include "agent/detect/detect.h"
 #include "agent/detect/member.h"
+#include "agent/detect/nearby.h"
 #include "agent/detect/pattern.h"
 #include "agent/detect/plan.h"
 #include "agent/detect/regex.h"
@@ -85,6 +86,7 @@ struct evidence {
 	const struct yaml *at; /* its map, for its words */
 	enum evidence_kind kind;
 	struct regex *near; /* owned */
+	struct nearby_words *words; /* of near; NULL: it says when; owned */
 	uint32_t before, after; /* characters */
 	uint32_t min; /* hits of near, matches of count */
 	uint32_t unique; /* distinct values of count, distinct hits of near */

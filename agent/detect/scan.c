@@ -101,6 +101,8 @@ struct lane {
 	struct tally *tallies; /* owned */
 	size_t ntallies;
 	struct member *member; /* of a rule with an index; owned */
+	struct nearby *nearby; /* the same; owned */
+	bool asked; /* for evidence */
 	struct scan_cost cost;
 };
 
@@ -152,6 +154,7 @@ scan_free(struct scan *s)
 		     k++)
 			free(l->near_by[k].ticks);
 		free(l->near_by);
+		free(l->nearby);
 		member_free(l->member);
 		for (size_t k = 0; k < l->ntallies; k++)
 			tally_done(&l->tallies[k]);
@@ -195,6 +198,9 @@ lane_init(struct lane *l, const struct detector *d)
 	int r = 0;
 
 	*l = (struct lane){.rule = d, .gap = 1};
+	l->nearby = calloc(d->nevidence + 1, sizeof *l->nearby);
+	if (l->nearby == NULL)
+		return -ENOMEM;
 	l->tallies = calloc((1 + d->nallows) * CONFIDENCES, sizeof *l->tallies);
 	if (l->tallies == NULL)
 		return -ENOMEM;
@@ -311,6 +317,11 @@ reset(struct scan *s)
 		for (size_t k = 0; l->near_by != NULL && k < l->rule->nevidence;
 		     k++)
 			near_by_reset(&l->near_by[k]);
+		/* Most rules find nothing in a piece. */
+		if (l->asked)
+			memset(l->nearby, 0,
+			    l->rule->nevidence * sizeof *l->nearby);
+		l->asked = false;
 		for (size_t k = 0; k < l->ntallies; k++)
 			tally_done(&l->tallies[k]);
 	}
@@ -339,12 +350,27 @@ scan_name(struct scan *s, const char *name)
 
 /* ---- evidence and levels ---- */
 
+/* Whether eight bytes are ASCII. */
+static bool
+ascii(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return (v & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* The place @chars characters before @at, at most four bytes each. */
 static size_t
 chars_before(const struct scan *s, size_t at, uint32_t chars)
 {
 	size_t least = at > 4 * (size_t)chars ? at - 4 * (size_t)chars : 0;
 
+	/* Eight bytes of ASCII are eight characters. */
+	while (chars >= 8 && at >= 8 && ascii(s->window + at - 8)) {
+		at -= 8;
+		chars -= 8;
+	}
 	while (chars > 0 && at > least) {
 		at--;
 		if ((s->window[at] & 0xc0) != 0x80)
@@ -360,6 +386,10 @@ chars_after(const struct scan *s, size_t at, uint32_t chars)
 
 	if (most > s->len)
 		most = s->len;
+	while (chars >= 8 && most - at > 8 && ascii(s->window + at)) {
+		at += 8;
+		chars -= 8;
+	}
 	while (at < most) {
 		if ((s->window[at] & 0xc0) != 0x80 && chars-- == 0)
 			break;
@@ -408,14 +438,19 @@ enough(const struct evidence *e, const struct hits *h)
 }
 
 static void
-near_hits(struct scan *s, const struct evidence *e, size_t from, size_t to,
-    struct hits *h)
+near_hits(struct scan *s, const struct evidence *e, struct nearby *read,
+    size_t from, size_t to, struct hits *h)
 {
+	struct nearby_text t = {s->window, s->len, s->base};
+	size_t last = to - 1;
 	struct regex_match m;
 
-	while (!enough(e, h) && from < to) {
-		int r = regex_find(
-		    e->near, s->room, s->window, to, from, to - 1, &m);
+	if (from >= to || (e->words != NULL && !nearby_may(e->words, read, &t,
+						   &from, to, &last)))
+		return;
+	while (!enough(e, h) && from <= last) {
+		int r =
+		    regex_find(e->near, s->room, s->window, to, from, last, &m);
 
 		if (r < 0)
 			s->indeterminate++;
@@ -446,30 +481,33 @@ lines_after(const struct scan *s, size_t from, size_t high, uint32_t lines)
 }
 
 static bool
-near(struct scan *s, const struct evidence *e, size_t from, size_t to)
+near(struct scan *s, const struct evidence *e, struct nearby *read, size_t from,
+    size_t to)
 {
 	struct hits h = {0};
 	size_t edge = chars_before(s, from, e->before);
 
 	if (e->lines > 0)
 		edge = lines_before(s, edge, from, e->lines);
-	near_hits(s, e, edge, from, &h);
+	near_hits(s, e, read, edge, from, &h);
 	if (enough(e, &h))
 		return true;
 	edge = chars_after(s, to, e->after);
 	if (e->lines > 0)
 		edge = lines_after(s, to, edge, e->lines);
-	near_hits(s, e, to, edge, &h);
+	near_hits(s, e, read, to, edge, &h);
 	return enough(e, &h);
 }
 
 /* Evidence that needs nothing but the text around a match. */
 static uint64_t
-evidence_here(struct scan *s, const struct detector *d,
-    const struct regex_match *m, uint64_t passed)
+evidence_here(struct scan *s, struct lane *l, const struct regex_match *m,
+    uint64_t passed)
 {
+	const struct detector *d = l->rule;
 	uint64_t bits = 0;
 
+	l->asked = true;
 	for (size_t i = 0; i < d->nevidence; i++) {
 		const struct evidence *e = &d->evidence[i];
 		int g = e->of_value ? d->secret : 0;
@@ -477,7 +515,7 @@ evidence_here(struct scan *s, const struct detector *d,
 
 		switch (e->kind) {
 		case EVIDENCE_NEAR:
-			there = near(s, e, m->from[g], m->to[g]);
+			there = near(s, e, &l->nearby[i], m->from[g], m->to[g]);
 			break;
 		case EVIDENCE_VALIDATOR:
 			there = (passed >> e->check & 1) != 0;
@@ -964,7 +1002,7 @@ take(struct scan *s, struct lane *l, const struct regex_match *m)
 			h.known |= (uint8_t)(1U << i);
 	if (d->nallows > 0)
 		h.allow = allow_of(s, d, m, n);
-	h.bits = evidence_here(s, d, m, h.passed);
+	h.bits = evidence_here(s, l, m, h.passed);
 	hold(s, l, h);
 	return true;
 }

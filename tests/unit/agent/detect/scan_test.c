@@ -610,6 +610,33 @@ check_surest(struct scan *s, const char *text, enum confidence wanted)
 		fail_msg("\"%s\": %d instead of %d", text, surest(&g), wanted);
 }
 
+/* A block may begin between a word and a match that needs it before. */
+static void
+test_word_before(void **state UNUSED)
+{
+	OWN(ruleset_freep)
+	struct ruleset *r =
+	    one("    primary: {pattern: '(?:(?:token?){2,5}[0-46]{0,2}?|"
+		"\\b)-'}\n"
+		"    levels: [{confidence: low, all: []}]\n");
+
+	for (size_t k = 0; k < 4 * 11; k++) {
+		OWN(scan_freep) struct scan *s = NULL;
+		size_t block = 1 + k / 4;
+		char text[301];
+		struct one_got g;
+
+		assert_int_equal(
+		    ruleset_replan(r, (enum plan_kind)(k % 4), NULL), 0);
+		for (size_t i = 0; i < 300; i++)
+			text[i] = i % 60 == 59 ? '-' : 'a';
+		text[300] = '\0';
+		assert_int_equal(scan_new_sized(r, block, &s), 0);
+		g = scan_one(s, text);
+		assert_int_equal(g.count[CONFIDENCE_LOW], 5);
+	}
+}
+
 /* Distances are characters, counted from the match's ends. */
 static void
 test_proximity(void **state UNUSED)
@@ -902,6 +929,7 @@ main(void)
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_other_layers),
 	    cmocka_unit_test(test_random_rules),
+	    cmocka_unit_test(test_word_before),
 	    cmocka_unit_test(test_proximity),
 	    cmocka_unit_test(test_count_window),
 	    cmocka_unit_test(test_count_dense),
