@@ -17,6 +17,7 @@
 #include "agent/detect/detect.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/rulesraw.h"
 #include "lib/json.h"
 #include "lib/str.h"
 
@@ -155,20 +156,33 @@ put_sum(const struct rules_job *job, const struct ruleset *set, size_t errors,
 		(void)fprintf(stderr, "slow: %s\n", ruleset_slow(set));
 }
 
+static int
+test(struct rules_job *job, const struct ruleset *set, struct diag *why)
+{
+	OWN(rulesraw_freep) struct rulesraw *raw = NULL;
+	int r = rulesraw_new(job->dirs, job->ndirs, why, &raw);
+
+	if (r != 0)
+		return r;
+	return ruleset_test(set, rulesraw_run, raw, on_line, job, &job->failed);
+}
+
 /* Runs the verb on a set that loaded. */
 static int
 verb(struct rules_job *job, const struct ruleset *set)
 {
+	struct diag why = {""};
 	int r = 0;
 
 	if (str_eq(job->verb, "list"))
 		r = ruleset_list(set, on_line, job);
 	else if (str_eq(job->verb, "test"))
-		r = ruleset_test(set, on_line, job, &job->failed);
+		r = test(job, set, &why);
 	else if (job->layers)
 		r = ruleset_layers(set, on_line, job);
 	if (r != 0)
-		return cli_error("rules", cli_exit_for(r), "%s", strerror(-r));
+		return cli_error("rules", cli_exit_for(r), "%s",
+		    why.text[0] != '\0' ? why.text : strerror(-r));
 	return job->failed > 0 ? CLI_DIFFERENCE : CLI_OK;
 }
 
@@ -283,7 +297,8 @@ static const struct rules_verb rules_list = {
 
 static const struct rules_verb *const VERBS[] = {&rules_check, &rules_test,
     &rules_list, &rulesnew_verb, &rulesexplain_verb, &rulesdiff_verb,
-    &rulesbench_verb, &rulesallow_verb, &rulesseal_sign, &rulesseal_verify, &rulesimport_verb};
+    &rulesbench_verb, &rulesallow_verb, &rulesseal_sign, &rulesseal_verify,
+    &rulesimport_verb};
 
 static void
 help(FILE *to)

@@ -21,6 +21,7 @@ struct rules_verb {
 };
 
 extern const struct rules_verb rulesnew_verb, rulesexplain_verb, rulesdiff_verb,
-    rulesbench_verb, rulesallow_verb, rulesseal_sign, rulesseal_verify, rulesimport_verb;
+    rulesbench_verb, rulesallow_verb, rulesseal_sign, rulesseal_verify,
+    rulesimport_verb;
 
 #endif

@@ -456,7 +456,8 @@ try_rule(struct import_job *job, const struct foreign *f,
 		return buf_error(&b);
 	r = ruleset_parse("it", b.data, b.len, &set, NULL, why);
 	job->at = 0;
-	return r == 0 ? ruleset_test(set, on_test, job, &failed) : r;
+	return r == 0 ? ruleset_test(set, NULL, NULL, on_test, job, &failed)
+		      : r;
 }
 
 static size_t

@@ -75,11 +75,19 @@ int ruleset_list(
 int ruleset_layers(
     const struct ruleset *r, ruleset_line_fn *line, void *ctx) MUST_CHECK;
 /*
- * ruleset_test - runs the samples inside the packs; one line each.
- * *failed counts those that did not give what they expect.
+ * Looks at the bytes of a whole object as scans do, extraction and all, and
+ * hands over its findings as scan_end does. 0 or negative errno.
  */
-int ruleset_test(const struct ruleset *r, ruleset_line_fn *line, void *ctx,
-    size_t *failed) MUST_CHECK;
+typedef void scan_found_fn(void *ctx, struct finding *f);
+typedef int ruleset_raw_fn(void *ctx, struct content raw, scan_found_fn *found,
+    void *found_ctx, uint64_t *unsure);
+/*
+ * ruleset_test - runs the samples inside the packs; one line each.
+ * @raw: for samples that only extraction brings to text (UTF-16); NULL leaves
+ * them out. *failed counts those that did not give what they expect.
+ */
+int ruleset_test(const struct ruleset *r, ruleset_raw_fn *raw, void *raw_ctx,
+    ruleset_line_fn *line, void *ctx, size_t *failed) MUST_CHECK;
 
 /*
  * ruleset_check - what only running the set can tell: samples that fail, rules
@@ -124,7 +132,6 @@ int scan_feed(struct scan *s, struct content c) MUST_CHECK;
  * into the bytes that were fed; member is NULL.
  * @indeterminate: receives the number of places where a limit was hit.
  */
-typedef void scan_found_fn(void *ctx, struct finding *f);
 int scan_end(struct scan *s, scan_found_fn *found, void *ctx,
     uint64_t *indeterminate) MUST_CHECK;
 /*

@@ -1179,7 +1179,7 @@ sample_spans(const struct yaml *y, struct diag *why)
 	return 0;
 }
 
-/* Samples in another encoding; UTF-16 is the extraction's to undo. */
+/* Samples in another encoding; UTF-16 is extraction's to undo. */
 static int
 sample_encodings(const struct yaml *y, struct sample *s, struct diag *why)
 {
@@ -1189,11 +1189,8 @@ sample_encodings(const struct yaml *y, struct sample *s, struct diag *why)
 	     t != NULL && r == 0; t = t->next) {
 		OWN(buf_done) struct buf b = {0};
 
-		buf_init(&b, YAML_FILE_MAX);
-		if (str_starts(t->text, "utf-16"))
-			return yaml_fail(t, why,
-			    "a sample in %s is not supported yet", t->text);
-		r = terms_encode(s->text, s->len, t->text, &b);
+		buf_init(&b, 2 * YAML_FILE_MAX);
+		r = sample_encode(s, t->text, &b);
 		if (r == -EINVAL)
 			return yaml_fail(
 			    t, why, "unknown encoding \"%s\"", t->text);

@@ -360,7 +360,7 @@ ruleset_check(const struct ruleset *r, struct problems *problems)
 {
 	struct loader l = {.out = problems};
 	size_t failed = 0;
-	int e = ruleset_test(r, on_sample, &l, &failed);
+	int e = ruleset_test(r, NULL, NULL, on_sample, &l, &failed);
 
 	if (e == 0)
 		check_layers(r, &l);

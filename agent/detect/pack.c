@@ -388,34 +388,6 @@ detectors(const struct yaml *y, struct pack *p, struct loader *l)
 	return 0;
 }
 
-/* Sections whose execution comes later: read as far as their keys. */
-static int
-sections(const struct yaml *doc, struct diag *why)
-{
-	static const char *const policy_keys[] = {
-	    "id", "title", "level", "scope", "match", "then", NULL};
-	static const char *const scope_keys[] = {
-	    "actor", "provider", "activity", "paths", "direction", "dst", NULL};
-	const struct yaml *policies = yaml_get(doc, "policies");
-
-	for (const struct yaml *p = policies != NULL ? policies->child : NULL;
-	     p != NULL; p = p->next) {
-		const struct yaml *scope;
-		int r = yaml_keys(p, "a policy", policy_keys, why);
-
-		scope = yaml_get(p, "scope");
-		if (r == 0 && scope != NULL)
-			r = yaml_keys(scope, "scope", scope_keys, why);
-		if (r != 0)
-			return r;
-	}
-	for (const struct yaml *y = policies; y != NULL; y = NULL)
-		return diag_set(why, -EBADMSG,
-		    "%s:%u:%u: \"%s\" is not supported yet", y->file,
-		    y->key_line, y->key_column, y->key);
-	return 0;
-}
-
 int
 pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 {
@@ -443,7 +415,7 @@ pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 			&p->nallows, &d));
 	d = (struct diag){""};
 	if (r == 0)
-		r = told(l, &d, sections(doc, &d));
+		r = told(l, &d, policy_parse(yaml_get(doc, "policies"), &d));
 	if (r != 0)
 		return r;
 	return l->fatal == before ? 0 : -EBADMSG;

@@ -275,6 +275,22 @@ bool allow_guessable(const struct detector *d);
 int allows_parse(const struct yaml *y, bool site, struct allow **out, size_t *n,
     struct diag *why) MUST_CHECK;
 
+/*
+ * policy_parse - checks the list under "policies"; @y may be NULL.
+ * policy_lint - tells conditions about what no detector of the set finds.
+ */
+int policy_parse(const struct yaml *y, struct diag *why) MUST_CHECK;
+void policy_lint(const struct ruleset *r, struct loader *l);
+
+/*
+ * sample_is_raw - whether only extraction brings text of this encoding back.
+ * sample_encode - a sample in another encoding; "-bom" behind one of UTF-16
+ * puts a mark in front. -EILSEQ, -EINVAL.
+ */
+bool sample_is_raw(const char *encoding);
+int sample_encode(
+    const struct sample *s, const char *encoding, struct buf *out) MUST_CHECK;
+
 /* subset_check - refuses what the matching stages do not share. */
 int subset_check(const char *pattern, struct diag *why) MUST_CHECK;
 /*

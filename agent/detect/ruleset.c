@@ -635,6 +635,7 @@ finish(struct load *l)
 				    &r->packs[i].detectors[k];
 	check_unique(l);
 	check_needs(l);
+	policy_lint(r, &l->to);
 	e = tie_allows(l);
 	if (e != 0)
 		return e;

@@ -18,6 +18,29 @@
 
 #include "lib/own.h"
 
+bool
+sample_is_raw(const char *encoding)
+{
+	return str_starts(encoding, "utf-16");
+}
+
+int
+sample_encode(const struct sample *s, const char *encoding, struct buf *out)
+{
+	static const char mark[] = "\xef\xbb\xbf"; /* U+FEFF */
+	size_t len = strlen(encoding);
+	char name[32];
+	int r;
+
+	if (!sample_is_raw(encoding) || len < 5 ||
+	    !str_eq(encoding + len - 4, "-bom"))
+		return terms_encode(s->text, s->len, encoding, out);
+	if (str_copy_len(name, sizeof name, encoding, len - 4) != 0)
+		return -EINVAL;
+	r = terms_encode(mark, sizeof mark - 1, name, out);
+	return r == 0 ? terms_encode(s->text, s->len, name, out) : r;
+}
+
 /* What one detector said of one sample. */
 struct verdict {
 	const char *detector;
@@ -27,20 +50,36 @@ struct verdict {
 	size_t nspans;
 };
 
+static int
+by_place(const void *a, const void *b)
+{
+	const struct span *x = a;
+	const struct span *y = b;
+
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/*
+ * The surest comes first; what an allow covers is a finding of its own, and to
+ * a sample they are one.
+ */
 static void
 on_found(void *ctx, struct finding *f)
 {
 	struct verdict *v = ctx;
 
-	/* The surest one comes first. */
-	if (v->confidence != CONFIDENCE_NONE ||
-	    !str_eq(f->detector, v->detector))
+	if (!str_eq(f->detector, v->detector) ||
+	    (v->confidence != CONFIDENCE_NONE &&
+		v->confidence != f->confidence))
 		return;
 	v->confidence = f->confidence;
-	v->unique = f->unique;
-	v->nspans = f->nspans;
-	for (size_t i = 0; i < f->nspans && i < ARRAY_LEN(v->spans); i++)
-		v->spans[i] = f->spans[i];
+	v->unique += f->unique;
+	for (size_t i = 0; i < f->nspans; i++, v->nspans++)
+		if (v->nspans < ARRAY_LEN(v->spans))
+			v->spans[v->nspans] = f->spans[i];
+	qsort(v->spans,
+	    v->nspans < ARRAY_LEN(v->spans) ? v->nspans : ARRAY_LEN(v->spans),
+	    sizeof v->spans[0], by_place);
 }
 
 /* The number of characters before a byte of UTF-8. */
@@ -95,6 +134,8 @@ name_or_none(enum confidence c)
 
 struct run {
 	struct scan *scan;
+	ruleset_raw_fn *raw;
+	void *raw_ctx;
 	ruleset_line_fn *line;
 	void *ctx;
 	size_t failed;
@@ -150,14 +191,18 @@ run_bytes(struct run *r, const struct detector *d, size_t index,
 	const char *wrong;
 	int e;
 
-	scan_begin(r->scan);
-	e = scan_feed(r->scan, text);
-	if (e == 0)
-		e = scan_end(r->scan, on_found, &v, &unsure);
+	if (sample_is_raw(encoding)) {
+		e = r->raw(r->raw_ctx, text, on_found, &v, &unsure);
+	} else {
+		scan_begin(r->scan);
+		e = scan_feed(r->scan, text);
+		if (e == 0)
+			e = scan_end(r->scan, on_found, &v, &unsure);
+	}
 	if (e != 0)
 		return e;
 	wrong = unsure > 0
-		    ? "a match limit was hit"
+		    ? "a limit was hit, or a part was not examined"
 		    : fault(&d->samples[index], &v, str_eq(encoding, "utf-8"));
 	r->failed += wrong != NULL;
 	return report(r, d, index, encoding, &v, wrong);
@@ -175,8 +220,10 @@ run_sample(struct run *r, const struct detector *d, size_t index)
 	     y != NULL && e == 0; y = y->next) {
 		OWN(buf_done) struct buf b = {0};
 
-		buf_init(&b, YAML_FILE_MAX);
-		e = terms_encode(s->text, s->len, y->text, &b);
+		if (r->raw == NULL && sample_is_raw(y->text))
+			continue;
+		buf_init(&b, 2 * YAML_FILE_MAX);
+		e = sample_encode(s, y->text, &b);
 		if (e == 0)
 			e = buf_error(&b);
 		text = (struct content){b.data, b.len};
@@ -187,10 +234,11 @@ run_sample(struct run *r, const struct detector *d, size_t index)
 }
 
 int
-ruleset_test(
-    const struct ruleset *set, ruleset_line_fn *line, void *ctx, size_t *failed)
+ruleset_test(const struct ruleset *set, ruleset_raw_fn *raw, void *raw_ctx,
+    ruleset_line_fn *line, void *ctx, size_t *failed)
 {
-	struct run r = {.line = line, .ctx = ctx};
+	struct run r = {
+	    .raw = raw, .raw_ctx = raw_ctx, .line = line, .ctx = ctx};
 	OWN(scan_freep) struct scan *scan = NULL;
 	int e = scan_new(set, &scan);
 

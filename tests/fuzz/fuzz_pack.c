@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(strlen(ruleset_digest(set)) == 64 && ruleset_count(set) > 0);
 	must(ruleset_list(set, on_line, NULL) == 0);
 	/* Its own samples, and itself as a text. */
-	must(ruleset_test(set, on_line, NULL, &failed) == 0);
+	must(ruleset_test(set, NULL, NULL, on_line, NULL, &failed) == 0);
 	must(scan_new(set, &scan) == 0);
 	scan_begin(scan);
 	must(scan_feed(scan, (struct content){data, size}) == 0);

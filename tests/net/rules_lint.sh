@@ -123,6 +123,14 @@ has unknown-detector error 7 's/^lists:/allow:\
   - {id: a, detector: t.b, owner: o, reason: r, expires: 2999-12-31, value: x}\
 &/'
 
+# ---- policies ----
+policy() {
+	printf 's/^lists:/policies:\\\n  - {id: p, title: T, level: low, match: {any_of: {of: [{%s}]}}, then: [record]}\\\n&/' "$1"
+}
+has unknown-subject error 7 "$(policy 'detector: t.b, unique: ">=2"')"
+has unknown-subject error 7 "$(policy 'class: pii, window: 24h')"
+has unknown-subject error 7 "$(policy 'tag: none')"
+
 # ---- one rule for another ----
 has nothing-overridden error 9 's/^( *)mask:/\1override: true\n&/'
 has still-there warning 22 's/^( *)mask:/\1replaces: [t.a]\n&/'
@@ -174,7 +182,7 @@ is "$("$BIN/chaperone" rules test p >/dev/null 2>&1; echo $?)" 0 \
 
 # ---- nothing is without a test ----
 names=$(cd "$SRC" && grep -ohE '"[a-z]+(-[a-z]+)+"' agent/detect/lint.c \
-	agent/detect/pack.c agent/detect/ruleset.c | tr -d '"' | sort -u)
+	agent/detect/pack.c agent/detect/ruleset.c agent/detect/policy.c | tr -d '"' | sort -u)
 none "$(for n in $names; do
 	case " $tried " in
 	*" $n "*) ;;

@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# rules_format - one pack that uses the whole format loads, has nothing to be
+# warned of, and its samples pass in every encoding.
+set -u
+. "$SRC/tests/support/tap.sh"
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/format-XXXXXX") || exit 2
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 2
+mkdir rules
+cat >rules/all.yaml <<'EOT'
+pack:
+  id: house.all
+  version: 2.3.4
+  format: 1
+  license: Apache-2.0
+  maintainers: [rules@example.net]
+  regimes: [GDPR]
+  requires: {engine: 0.1.0, packs: [house.all]}
+lists:
+  kw_member:
+    match: substring
+    case: fold
+    encodings: [utf-8, utf-16, gb18030, big5, shift_jis, euc-kr]
+    terms: ["会員番号", "会员号", "member no"]
+  kw_not_member:
+    match: word
+    case: fold
+    terms: [invoice, parcel]
+  printed_in_the_manual:
+    match: exact
+    terms: ["79927398713"]
+patterns:
+  expiry: {pattern: '(?:0[1-9]|1[0-2])/\d\d', boundary: digit}
+detectors:
+  - id: house.member
+    uuid: 6e0e7c0a-93f4-4a29-a4d3-0c5d4f7a1b02
+    title: Member number
+    description: Eleven digits, the last of which is a check digit.
+    status: test
+    class: pii.customer
+    sensitivity: high
+    references: [the house's numbering plan]
+    tags: [gdpr.art4]
+    falsepositives: [other numbers with a Luhn digit]
+    replaces: [house.member_old]
+    prefilter: {keywords: [], reason: digits alone}
+    primary:
+      pattern: '7\d{3}[ -]?\d{4}[ -]?\d{3}'
+      boundary: digit
+      normalize: [strip_space_dash]
+      validators: [luhn, {name: not_repeating, on_fail: flag}]
+    levels:
+      - confidence: high
+        any_of:
+          min: 1
+          of:
+            - near: {list: kw_member, before: 30, after: 10}
+            - near: {pattern: patterns.expiry, side: after, within_lines: 0}
+            - count: {unique: 3, within: 1KiB}
+        none: [{near: {list: kw_not_member, before: 20}}]
+      - confidence: medium
+        none: [{near: {list: kw_not_member, before: 20}}]
+      - {confidence: low, all: []}
+    flags:
+      - {when: {value_in: printed_in_the_manual}, set: sample}
+      - {when: {near: {keywords: [expired], before: 20}}, set: expired}
+    thresholds: {event: {unique: 1}, bulk: {unique: 100}}
+    allow:
+      - id: manual
+        owner: docs@example.net
+        reason: the number that the manual prints
+        expires: 2999-12-31
+        value: "79927398713"
+    mask: {keep_first: 3, keep_last: 2}
+    quiet: [{name: dear-layer, reason: it is a test}]
+    tests:
+      - {text: "会員番号: 7992 7398 713", expect: high, spans: [[6, 19]], encode: [utf-16le-bom, utf-16be-bom, utf-16le, utf-16be, shift_jis]}
+      - {text: "会员号 7992-7398-713", expect: high, encode: [gb18030, utf-16be-bom]}
+      - {text: "79927398713", expect: medium}
+      - {text: "79927398713 until 04/28", expect: high}
+      - {text: "79927398713\nuntil 04/28", expect: medium}
+      - {text: "79927398713\n79927398721\n79927398739", expect: high, unique: 3}
+      - {text: "invoice 79927398713", expect: low}
+      - {text: "79927398714", expect: none, why: check digit}
+  - id: house.password
+    uuid: 6e0e7c0a-93f4-4a29-a4d3-0c5d4f7a1b03
+    title: Password of the house's form
+    status: test
+    class: secret.password
+    references: [the house's password rules]
+    prefilter: {keywords: ["pw="]}
+    primary:
+      pattern: 'pw=(?P<value>[!-~]{8,16})'
+      secret: value
+      requirements: {min_digits: 1, min_upper: 1, min_lower: 1, min_special: 1}
+    levels: [{confidence: low, all: []}]
+    tests:
+      - {text: "pw=aB3!aB3!", expect: low}
+      - {text: "pw=aaaaaaaa", expect: none}
+policies:
+  - id: house.many_members
+    title: Somebody outside read many member numbers
+    level: critical
+    scope: {actor: "provider:*", activity: [file.read, net.egress], direction: out, paths: {exclude: [/usr/share/**]}}
+    match:
+      any_of:
+        min: 1
+        of:
+          - {detector: house.member, confidence: ">=medium", unique: ">=20", window: 24h}
+          - {class: secret, window: 7d}
+          - {tag: gdpr.art4, confidence: high}
+    then: [record, evidence_bundle, notify]
+EOT
+
+out=$("$BIN/chaperone" rules check --strict --json rules)
+is "$? $(jq -sc '[.[] | select(.kind == "problem") | .name]' <<<"$out")" "0 []" \
+	"nothing is to be said of it"
+out=$("$BIN/chaperone" rules test --json rules)
+is "$? $(tail -n 1 <<<"$out" | jq -c '[.tests, .failed]')" "0 [17,0]" \
+	"its samples pass"
+is "$(jq -r 'select(.detector == "house.member" and .test == 1) | .encoding' \
+	<<<"$out" | paste -sd' ')" \
+	"utf-8 utf-16le-bom utf-16be-bom utf-16le utf-16be shift_jis" \
+	"UTF-16 goes through extraction, with a mark and without"
+# A sample that extraction would not find fails, and is told.
+sed 's/expect: high, encode: .gb18030, utf-16be-bom./expect: low, encode: [utf-16be-bom]/' \
+	rules/all.yaml >all2
+mkdir wrong
+mv all2 wrong/all.yaml
+out=$("$BIN/chaperone" rules test --json wrong)
+is "$? $(jq -sc '[.[] | select(.ok == false) | [.encoding, .got]]' <<<"$out")" \
+	'1 [["utf-8","high"],["utf-16be-bom","high"]]' \
+	"what is not as expected in UTF-16 is told"
+
+printf 'expired 7992 7398 713 and pw=aB3!aB3!\n' >one.txt
+out=$("$BIN/chaperone" scan --json --rules rules one.txt 2>/dev/null)
+is "$? $(jq -c '[.findings[] | [.detector, .flags, .allow.id]] | sort' <<<"$out")" \
+	'1 [["house.member",["expired","sample"],"manual"],["house.password",null,null]]' \
+	"a finding tells its flags and its allow"
+printf 'pack: {id: p, version: 1.0.0, format: 1}\npolicies:\n' >rules/p.yaml
+sed -n '/^policies:/,$p' rules/all.yaml | tail -n +2 |
+	sed 's/house.many/site.many/' >>rules/p.yaml
+"$BIN/chaperone" rules list rules >/dev/null 2>&1
+is $? 0 "a pack of policies alone takes nothing away"
+done_testing
