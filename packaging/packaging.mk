@@ -5,13 +5,15 @@
 DEPS ?= 1
 BOOTSTRAP := $(if $(filter 0,$(DEPS)),@:,@packaging/bootstrap deps)
 
-.PHONY: deps-run deps-test deps-fuzz
+.PHONY: deps-run deps-test deps-fuzz deps-peers
 deps-run:
 	$(BOOTSTRAP) build run
 deps-test:
 	$(BOOTSTRAP) build test
 deps-fuzz:
 	$(BOOTSTRAP) build test fuzz
+deps-peers:
+	$(BOOTSTRAP) peers
 
 ##? run: builds, then starts a collector and an agent that watches this host (root)
 .PHONY: run

@@ -90,9 +90,9 @@ fuzz: deps-fuzz
 	@B=$(B)-fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run
 fuzzers: $(FUZZERS)
 
-##? bench: prints figures as "name value unit"; T=PATTERN chooses
+##? bench: prints figures as "name value unit"; T=PATTERN chooses, BENCH_PEERS=install gets the programs to compare with
 .PHONY: bench
-bench: deps-test
+bench: deps-test $(if $(filter install,$(BENCH_PEERS)),deps-peers)
 	@$(submake) test-programs
 	@tests/bench/run
 
