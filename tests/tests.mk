@@ -83,11 +83,15 @@ check-journeys check-net check-attack:
 	@tests/run $(@:check-%=%)
 
 ##? fuzz: runs each fuzz target for FUZZ_SECONDS (60) with clang; T=PATTERN chooses
-.PHONY: fuzz fuzzers
+##? fuzz-long: the same for 900 seconds, as many at once as there are processors, and keeps what reached something new in tests/fuzz/corpus
+.PHONY: fuzz fuzz-long fuzzers
 fuzz: deps-fuzz
 	@$(MAKE) $(JOBS) --no-print-directory B=$(B)-fuzz CC=clang SAN=1 \
 	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzzers
 	@B=$(B)-fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run
+fuzz-long:
+	@FUZZ_JOBS=$${FUZZ_JOBS:-$(shell nproc)} FUZZ_KEEP=1 $(MAKE) \
+	    --no-print-directory FUZZ_SECONDS=$(if $(filter command line environment,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),900) fuzz
 fuzzers: $(FUZZERS)
 
 ##? bench: prints figures as "name value unit"; T=PATTERN chooses, BENCH_PEERS=install gets the programs to compare with
