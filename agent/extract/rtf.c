@@ -196,7 +196,7 @@ put_coded(struct rtf *r, struct filter_out *o, const uint8_t *p, size_t len,
 
 		for (size_t k = 1; k < m && i + k < n; k++)
 			u = u << 6 | (utf8[i + k] & 63);
-		put(r, o, u, raw, end);
+		put(r, o, u, i == 0 ? raw : end, end);
 		i += m;
 	}
 }

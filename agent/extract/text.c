@@ -166,6 +166,21 @@ plausible_unit(uint32_t u)
 }
 
 /*
+ * Pairs of ASCII are CJK as UTF-16, so that a NUL somewhere would make a page
+ * of Chinese of a number. Of true Chinese a quarter of the units are such.
+ */
+static bool
+pairs_of_ascii(const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i + 1 < len; i += 2)
+		n += p[i] >= ' ' && p[i] < 0x7f && p[i + 1] >= ' ' &&
+		     p[i + 1] < 0x7f;
+	return n * 3 > len;
+}
+
+/*
  * UTF-16 without a mark: its ASCII (a line end, a space, a digit) puts NULs on
  * one parity, few letters of other scripts do on the other, and nearly every
  * unit is a character of some text.
@@ -181,7 +196,8 @@ unmarked_utf16(const uint8_t *p, size_t len)
 	for (size_t i = 0; i < units * 2; i++)
 		nul[i & 1] += p[i] == 0;
 	high = nul[1] > nul[0];
-	if (nul[high] == 0 || nul[!high] * 4 > nul[high])
+	if (nul[high] == 0 || nul[!high] * 4 > nul[high] ||
+	    pairs_of_ascii(p, len))
 		return CHARSET_ASCII;
 	for (size_t i = 0; i < units; i++)
 		ok += plausible_unit(
@@ -228,10 +244,14 @@ binary(const uint8_t *p, size_t len)
 static bool
 belied(const struct mark *m, const uint8_t *p, size_t len)
 {
-	return (m->charset == CHARSET_UTF16LE ||
-		   m->charset == CHARSET_UTF16BE) &&
-	       len >= m->len + 8 && !binary(p + m->len, len - m->len) &&
-	       mostly_utf8(p + m->len, len - m->len);
+	const uint8_t *q = p + m->len;
+
+	if ((m->charset != CHARSET_UTF16LE && m->charset != CHARSET_UTF16BE) ||
+	    len < m->len + 8)
+		return false;
+	len -= m->len;
+	return pairs_of_ascii(q, len) ||
+	       (!binary(q, len) && mostly_utf8(q, len));
 }
 
 void
@@ -301,7 +321,8 @@ believed(enum charset told, const uint8_t *p, size_t len)
 	bool seven = ascii_len(p, len) == len;
 
 	if (wide(told))
-		return memchr(p, 0, len) == NULL && mostly_utf8(p, len)
+		return (memchr(p, 0, len) == NULL && mostly_utf8(p, len)) ||
+			       pairs_of_ascii(p, len)
 			   ? CHARSET_ASCII
 			   : told;
 	return seven && told >= STATEFUL ? told : CHARSET_ASCII;

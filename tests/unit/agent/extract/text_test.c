@@ -263,6 +263,21 @@ broken_text_loses_no_byte(void **state)
 	buf_done(&raw);
 }
 
+/* Digits are Chinese two by two: one NUL must not make them that. */
+static void
+a_nul_hides_nothing(void **state)
+{
+	static const char PLAIN[] = "card4532015112830366card4532015112830366"
+				    "a\0";
+
+	(void)state;
+	assert_false(text_start(
+	    text, (const uint8_t *)PLAIN, sizeof PLAIN - 1, CHARSET_ASCII));
+	assert_false(text_start(
+	    text, (const uint8_t *)PLAIN, sizeof PLAIN - 1, CHARSET_UTF16LE));
+	assert_int_equal(text_charset(text), CHARSET_RAW);
+}
+
 /* A mark before text of bytes is none; before Chinese without blanks it is. */
 static void
 a_false_mark_hides_nothing(void **state)
@@ -338,6 +353,7 @@ main(void)
 	    cmocka_unit_test(binary_passes_as_it_is),
 	    cmocka_unit_test(broken_text_loses_no_byte),
 	    cmocka_unit_test(a_false_mark_hides_nothing),
+	    cmocka_unit_test(a_nul_hides_nothing),
 	    cmocka_unit_test(the_map_is_bounded),
 	};
 
