@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/detect/fullwidth.h"
 #include "agent/detect/rules.h"
 #include "lib/str.h"
 
@@ -250,16 +251,19 @@ placed(const struct yaml *at, const struct diag *inner, int r, struct diag *why)
 	return r;
 }
 
+/* @wide: a digit of twice the width is one to a boundary, too. */
 static int
-with_boundary(
-    const char *pattern, enum boundary b, struct regex **out, struct diag *why)
+with_boundary(const char *pattern, enum boundary b, bool wide,
+    struct regex **out, struct diag *why)
 {
+	bool both = wide && b != BOUNDARY_NONE;
 	OWN(buf_done) struct buf text = {0};
 	const char *whole;
 
 	buf_init(&text, 2 * 1024 * 1024);
-	buf_printf(
-	    &text, "%s(?:%s)%s", AROUND[b].before, pattern, AROUND[b].after);
+	buf_printf(&text, "%s%s(?:%s)%s%s", AROUND[b].before,
+	    both ? "(?<!\\xef\\xbc[\\x90-\\x99])" : "", pattern,
+	    AROUND[b].after, both ? "(?!\\xef\\xbc[\\x90-\\x99])" : "");
 	whole = buf_text(&text);
 	return whole != NULL ? regex_new(whole, out, why) : -ENOMEM;
 }
@@ -278,11 +282,15 @@ bounded(const struct pattern *p, struct diag *why)
 	return 0;
 }
 
-/* A pattern of the subset, for the authority and for the other layers. */
+/*
+ * A pattern of the subset, for the authority and for the other layers. *plain
+ * is what both are made of.
+ */
 static int
-pattern_new(const struct yaml *y, enum boundary b, struct regex **out,
-    struct pattern **parsed, struct diag *why)
+pattern_wide(const struct yaml *y, enum boundary b, bool wide, char **plain,
+    struct regex **out, struct pattern **parsed, struct diag *why)
 {
+	OWN(buf_done) struct buf whole = {0};
 	struct diag inner = {""};
 	const char *text = "";
 	int r = yaml_text(y, &text, why);
@@ -290,13 +298,42 @@ pattern_new(const struct yaml *y, enum boundary b, struct regex **out,
 	if (r != 0)
 		return r;
 	r = subset_check(text, &inner);
+	buf_init(&whole, 1024 * 1024);
+	if (r == 0 && wide) {
+		fullwidth_pattern(text, &whole);
+		text = buf_text(&whole);
+	}
+	*plain = text != NULL ? strdup(text) : NULL;
+	if (*plain == NULL)
+		return -ENOMEM;
 	if (r == 0)
-		r = with_boundary(text, b, out, &inner);
+		r = with_boundary(text, b, wide, out, &inner);
 	if (r == 0)
 		r = pattern_parse(text, parsed, &inner);
 	if (r == 0)
 		r = bounded(*parsed, &inner);
 	return placed(y, &inner, r, why);
+}
+
+static int
+pattern_new(const struct yaml *y, enum boundary b, struct regex **out,
+    struct pattern **parsed, struct diag *why)
+{
+	OWN_MEM char *unused = NULL;
+
+	return pattern_wide(y, b, false, &unused, out, parsed, why);
+}
+
+/* Whether digits of twice the width count as digits. */
+static bool
+folds_fullwidth(const struct yaml *primary)
+{
+	const struct yaml *y = yaml_get(primary, "normalize");
+
+	for (y = y != NULL ? y->child : NULL; y != NULL; y = y->next)
+		if (y->kind == YAML_SCALAR && str_eq(y->text, "fold_fullwidth"))
+			return true;
+	return false;
 }
 
 /* "patterns.ID" becomes the pattern of that name, with its boundary. */
@@ -387,13 +424,11 @@ primary_pattern(const struct yaml *map, const struct pack *p,
 	if (r == 0 && b != NULL)
 		r = word(b, BOUNDARIES, &boundary, why);
 	if (r == 0)
-		r = pattern_new(pattern, (enum boundary)boundary, &d->regex,
-		    &d->pattern, why);
-	if (r != 0)
-		return r;
+		r = pattern_wide(pattern, (enum boundary)boundary,
+		    folds_fullwidth(map), &d->plain, &d->regex, &d->pattern,
+		    why);
 	d->boundary = (enum boundary)boundary;
-	d->plain = strdup(pattern->text);
-	return d->plain != NULL ? 0 : -ENOMEM;
+	return r;
 }
 
 static int

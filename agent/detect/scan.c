@@ -135,7 +135,7 @@ struct scan {
 	int err;
 	uint64_t indeterminate;
 	uint8_t normal[RULES_WIDTH_MAX];
-	uint8_t hit[4 * RULES_NEAR_MAX]; /* of near, in small letters */
+	uint8_t hit[RULES_WIDTH_MAX]; /* of near or a validator, folded */
 	struct masked *masked; /* owned; of scan_mask */
 	size_t nmasked, masked_cap;
 };
@@ -869,6 +869,18 @@ fulfils(const struct scan *s, const struct detector *d, struct span at)
 	       n.lower >= q->lower && n.special >= q->special;
 }
 
+/* A validator of the text as it stood, but for the width of its digits. */
+static bool
+raw_ok(struct scan *s, const struct detector *d, const struct validator *v,
+    const uint8_t *text, size_t n)
+{
+	if ((d->normalize & NORMAL_FULLWIDTH) == 0)
+		return v->ok(text, n);
+	must(n <= sizeof s->hit);
+	n = validate_normal(NORMAL_FULLWIDTH, text, n, s->hit);
+	return v->ok(s->hit, n);
+}
+
 /* Runs the validators; false if the value is refuted. */
 static bool
 check_all(struct scan *s, const struct detector *d, const struct regex_match *m,
@@ -891,8 +903,8 @@ check_all(struct scan *s, const struct detector *d, const struct regex_match *m,
 			    w + m->from[c->equals],
 			    m->to[c->equals] - m->from[c->equals]);
 		else if (c->validator->raw)
-			ok =
-			    c->validator->ok(w + from, m->to[d->secret] - from);
+			ok = raw_ok(s, d, c->validator, w + from,
+			    m->to[d->secret] - from);
 		else
 			ok = c->validator->ok(s->normal, normal_len);
 		*passed |= (uint64_t)ok << i;

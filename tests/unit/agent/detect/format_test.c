@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "agent/detect/fullwidth.h"
 #include "agent/detect/rules.h"
 #include "lib/buf.h"
 #include "lib/str.h"
@@ -209,6 +210,72 @@ test_near(void **state UNUSED)
 	}
 }
 
+/* Digits of either width, mixed as they like; a boundary knows both. */
+static void
+test_fullwidth(void **state UNUSED)
+{
+	OWN(ruleset_freep)
+	struct ruleset *r = one("",
+	    "    primary: {pattern: '[2-6]\\d{3}(?:[ -]?\\d{4}){3}', boundary: "
+	    "digit, normalize: [strip_space_dash, fold_fullwidth], validators: "
+	    "[luhn, consistent_separator]}\n" LOW);
+	OWN(ruleset_freep)
+	struct ruleset *phone = one("",
+	    "    primary: {pattern: '0[789]0-?\\d{4}-?\\d{4}', boundary: "
+	    "digit, normalize: [strip_space_dash, fold_fullwidth]}\n" LOW);
+	OWN(ruleset_freep)
+	struct ruleset *narrow = one("", PRIMARY LOW);
+	static const struct {
+		const char *text;
+		unsigned n;
+	} rows[] = {
+	    {"4532015112830366", 1},
+	    {"４５３２０１５１１２８３０３６６", 1},
+	    {"カード４５３２ ０１５１ １２８３ ０３６６です", 1},
+	    {"4５3２015112830366 ４532015112830366", 2},
+	    {"４５３２０１５１１２８３０３６７", 0},
+	    {"１４５３２０１５１１２８３０３６６", 0},
+	    {"4532015112830366１", 0},
+	    {"４５３２-０１５１ １２８３-０３６６", 0},
+	    {"７５３２０１５１１２８３０３６６", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (scan(r, rows[i].text).n != rows[i].n)
+			fail_msg("%s", rows[i].text);
+	assert_int_equal(scan(phone, "０９０-１２３４-５６７８").n, 1);
+	assert_int_equal(scan(phone, "０９０１２３４５６７８").n, 1);
+	assert_int_equal(scan(phone, "０６０-１２３４-５６７８").n, 0);
+	assert_int_equal(scan(narrow, "１２３４").n, 0);
+}
+
+/* What it becomes, token by token. */
+static void
+test_fullwidth_pattern(void **state UNUSED)
+{
+#define W(digits) "|\\xef\\xbc[" digits "])"
+	static const struct {
+		const char *from, *to;
+	} rows[] = {
+	    {"ab", "ab"},
+	    {"7", "(?:7" W("\\x97")},
+	    {"[1-3a]{2,3}", "(?:[1-3a]" W("\\x91\\x92\\x93") "{2,3}"},
+	    {"[^0-9]", "[^0-9]"},
+	    {"(?P<g1>[]0])", "(?P<g1>(?:[]0]" W("\\x90") ")"},
+	    {"(?i:a)\\x41\\.", "(?i:a)\\x41\\."},
+	    {"\\w\\-", "\\w\\-"},
+	};
+#undef W
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		OWN(buf_done) struct buf b = {0};
+
+		buf_init(&b, 4096);
+		fullwidth_pattern(rows[i].from, &b);
+		assert_string_equal(buf_text(&b), rows[i].to);
+	}
+}
+
 int
 main(void)
 {
@@ -217,6 +284,8 @@ main(void)
 	    cmocka_unit_test(test_named_patterns),
 	    cmocka_unit_test(test_requirements),
 	    cmocka_unit_test(test_near),
+	    cmocka_unit_test(test_fullwidth),
+	    cmocka_unit_test(test_fullwidth_pattern),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
