@@ -33,6 +33,9 @@ enum { LITERAL_LEAST = 3, LITERAL_LONG = 5, WHY_BYTES = 160 };
 /* Met more often than this, a shape costs more than a database. */
 static const double RATE_MAX = 0.03;
 
+/* The same for what takes the place of literals. */
+static const double MIXED_MAX = 0.001;
+
 /* What stands around the start of each match of a rule. */
 struct edge {
 	struct byteset before, at[PATTERN_PLACES];
@@ -274,6 +277,81 @@ edge_from(const struct plan_rule *r, struct edge *e)
 	memcpy(e->at, s.at, sizeof e->at);
 }
 
+/* The shape of a match that begins with a text, or holds it at one place. */
+static void
+shape_around(
+    const struct literal *t, const struct shape *start, struct shape *s)
+{
+	*s = (struct shape){.nearest = t->nearest, .farthest = t->farthest};
+	memset(&s->before, 0xff, sizeof s->before);
+	memset(s->at, 0xff, sizeof s->at);
+	if (t->farthest == 0) {
+		s->before = start->before;
+		memcpy(s->at, start->at, sizeof s->at);
+	}
+	for (unsigned i = 0; i < t->len; i++) {
+		uint8_t c = t->text[i];
+
+		s->at[i] = (struct byteset){{0}};
+		s->at[i].w[c / 64] |= (uint64_t)1 << c % 64;
+		if (t->fold && c >= 'a' && c <= 'z')
+			s->at[i].w[c / 64] |= (uint64_t)1 << (c - 32) % 64;
+	}
+	s->rate = pattern_rate(&s->before, s->at, PATTERN_PLACES);
+	s->front = pattern_rate(&s->before, s->at, PATTERN_FRONT);
+}
+
+/*
+ * A rule with a few texts that are too short: these become shapes, and the
+ * others stay literals. 1 if that is cheap enough.
+ */
+static int
+choose_mixed(
+    struct making *m, size_t i, const struct plan_rule *r, struct literals *l)
+{
+	struct chosen *c = &m->p->chosen[i];
+	struct shape start, shapes[PATTERN_SHAPES_MAX];
+	size_t n = 0, kept = 0;
+	double rate = 0;
+	int e;
+
+	/* Not where a shape of the whole is rarer. */
+	n = pattern_shapes(r->pattern, &r->edge, shapes);
+	for (size_t k = 0; k < n; k++)
+		rate += shapes[k].rate;
+	if (rate < MIXED_MAX)
+		return 0;
+	n = 0;
+	rate = 0;
+	pattern_start(r->pattern, &r->edge, &start);
+	for (size_t k = 0; k < l->n; k++) {
+		const struct literal *t = &l->list[k];
+
+		if (t->len >= LITERAL_LEAST) {
+			l->list[kept++] = *t;
+			continue;
+		}
+		if (n == PATTERN_SHAPES_MAX || t->nearest != t->farthest)
+			return 0;
+		shape_around(t, &start, &shapes[n]);
+		rate += shapes[n++].rate;
+	}
+	if (kept == 0 || rate > MIXED_MAX ||
+	    m->p->npoints + n > SIEVE_SHAPES_MAX)
+		return 0;
+	l->n = kept;
+	c->layer = LAYER_LITERAL;
+	(void)snprintf(c->why, sizeof c->why,
+	    "%zu literal%s of %d bytes or more in the pattern, and %zu "
+	    "shape%s for shorter ones, met at about %.2g of a million places",
+	    kept, kept == 1 ? "" : "s", LITERAL_LEAST, n, n == 1 ? "" : "s",
+	    rate * 1e6);
+	e = add_literals(m, i, l);
+	if (e == 0)
+		e = add_shapes(m, i, shapes, n);
+	return e == 0 ? 1 : e;
+}
+
 /* Literals of the pattern, or of its keywords; 1 if there are any. */
 static int
 choose_literals(struct making *m, size_t i, const struct plan_rule *r)
@@ -282,6 +360,8 @@ choose_literals(struct making *m, size_t i, const struct plan_rule *r)
 	int e = pattern_literals(r->pattern, &l);
 	const char *whose = "in the pattern";
 
+	if (e == 0 && l.n > 0 && l.least < LITERAL_LEAST)
+		e = choose_mixed(m, i, r, &l);
 	if (e == 0 && (l.n == 0 || l.least < LITERAL_LEAST) &&
 	    r->keywords != NULL) {
 		pattern_literals_done(&l);
