@@ -8,7 +8,7 @@
  *   8 bytes "CHAPEDM1", str name, 16 bytes id, u64 rows, 32 bytes index key,
  *   32 bytes public key, u8 n columns, each: str name, u8 kind (1 primary,
  *   2 secondary), u64 and u64 lengths (bit n: values of n bytes, of digits
- *   alone and others), u32 rate, u32 blocks; then the columns' blocks of 32
+ *   alone and others; bit 0 of the latter: some hold an '@'), u32 rate, u32 blocks; then the columns' blocks of 32
  *   bytes, in order; at last SHA-256 of all before it.
  *
  * The text "sealed" of a finding: base64url of the 16 bytes id and a box
@@ -185,7 +185,7 @@ exact_maybe(
 	uint64_t hash;
 	const uint8_t *b;
 
-	if (n > EXACT_VALUE_MAX || (lengths >> n & 1) == 0)
+	if (n == 0 || n > EXACT_VALUE_MAX || (lengths >> n & 1) == 0)
 		return false;
 	hash = sip_hash(c->sip, v, n);
 	b = block_of(c, hash);
@@ -474,6 +474,8 @@ exact_add(struct exact_column *c, const uint8_t *v, size_t n, bool digits)
 {
 	must(n > 0 && n <= EXACT_VALUE_MAX);
 	*(digits ? &c->digits : &c->others) |= UINT64_C(1) << n;
+	if (memchr(v, '@', n) != NULL)
+		c->others |= EXACT_MAIL;
 	put_hash(c, sip_hash(c->sip, v, n));
 }
 

@@ -31,13 +31,15 @@ enum {
 	EXACT_CANDIDATES_MAX = 16, /* in one finding */
 	EXACT_NEAR_MAX = 2, /* secondaries of one column beside a primary */
 	EXACT_SEALED_MAX = 6144, /* characters */
+	EXACT_MAIL = 1,
 };
 
 /* A filter over the values of one column. */
 struct exact_column {
 	char name[EXACT_NAME_MAX + 1];
 	bool primary;
-	/* Bit n: there are values of n bytes, of digits alone and others. */
+	/* Bit n: there are values of n bytes, of digits alone and others;
+	 * EXACT_MAIL in others: some hold an '@'. */
 	uint64_t digits, others;
 	uint32_t rate; /* one random value in so many passes */
 	uint32_t nblocks;

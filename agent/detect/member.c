@@ -26,6 +26,7 @@ enum {
 	LEAD_MAX = 4, /* of a group before the first digit */
 	PARTS_MAX = 4, /* words of a secondary */
 	HITS_FIRST = 64,
+	STRETCH = 32,
 };
 
 /* Where a value of a secondary's column may stand. */
@@ -58,27 +59,37 @@ struct member {
 	size_t npicks;
 };
 
-static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
+/* What a byte is to a word. */
+enum class {
+	IN_WORD = 1,
+	DIGIT = 2,
+	OTHER = 4, /* a letter, or over 127 */
+	MAIL = 8, /* '@' */
+	PLAIN = DIGIT | OTHER, /* what is left in the normal form */
+};
+
+static const uint8_t CLASSES[256] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 1, 0, 1, 1, 0, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0,
+    9, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
+    5, 5, 0, 0, 0, 0, 1, 0, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
+    5, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
+    5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
+    5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
+    5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
+    5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5,
+    5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5};
 
 static bool
 is_plain(uint8_t c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z') || c >= 0x80;
+	return (CLASSES[c] & PLAIN) != 0;
 }
 
 static bool
 is_word(uint8_t c)
 {
-	/* + - . 0-9, and @ A-Z _ a-z. */
-	static const uint64_t bits[2] = {
-	    0x03ff680000000000, 0x07fffffe87ffffff};
-
-	return c >= 0x80 || (bits[c >> 6] >> (c & 63) & 1) != 0;
+	return (CLASSES[c] & IN_WORD) != 0;
 }
 
 /* The start of the first word from @at on; @at itself may be within one. */
@@ -96,40 +107,74 @@ next_word(const uint8_t *text, size_t end, size_t at)
 /* What a word is made of. */
 struct word {
 	size_t end;
-	bool digit, mail, other; /* other: a letter or a byte over 127 */
+	size_t plain; /* bytes of its normal form, if there is no '@' */
+	bool digit, mail, other;
 };
 
 static struct word
 word_at(const uint8_t *text, size_t end, size_t at)
 {
 	struct word w = {.end = at};
+	unsigned all = 0;
 
-	for (; w.end < end && is_word(text[w.end]); w.end++) {
-		uint8_t c = text[w.end];
+	for (; w.end < end; w.end++) {
+		unsigned c = CLASSES[text[w.end]];
 
-		if (is_digit(c))
-			w.digit = true;
-		else if (c == '@')
-			w.mail = true;
-		else
-			w.other = w.other || is_plain(c);
+		if (c == 0)
+			break;
+		all |= c;
+		w.plain += (c & PLAIN) != 0;
 	}
+	w.digit = (all & DIGIT) != 0;
+	w.mail = (all & MAIL) != 0;
+	w.other = (all & OTHER) != 0;
 	return w;
 }
 
+/*
+ * The next byte that every primary holds one of: a digit, or an '@'. In what
+ * people write these are rare, so stretches without are passed over at once.
+ */
+static size_t
+next_sign(const uint8_t *text, size_t end, size_t at)
+{
+	while (end - at >= STRETCH) {
+		unsigned any = 0;
+
+		for (size_t i = 0; i < STRETCH; i++) {
+			uint8_t c = text[at + i];
+
+			any |= (unsigned)((uint8_t)(c - '0') < 10) |
+			       (unsigned)(c == '@');
+		}
+		if (any != 0)
+			break;
+		at += STRETCH;
+	}
+	while (at < end && (CLASSES[text[at]] & (DIGIT | MAIL)) == 0)
+		at++;
+	return at;
+}
+
 static bool
-may_be(const struct exact_column *c, const uint8_t *v, size_t n, size_t least)
+may_be(const struct exact_column *c, const uint8_t *v, size_t n)
 {
 	uint8_t value[EXACT_VALUE_MAX];
 	bool digits, there;
-	size_t len;
+	size_t len = exact_normal(v, n, value, &digits);
 
-	if (n < least)
-		return false;
-	len = exact_normal(v, n, value, &digits);
-	there = len >= least && exact_maybe(c, value, len, digits);
+	there = len >= EXACT_PRIMARY_MIN && exact_maybe(c, value, len, digits);
 	explicit_bzero(value, len);
 	return there;
+}
+
+/* Whether the column has values of that length at all. */
+static bool
+may_have(const struct exact_column *c, size_t plain, bool other)
+{
+	uint64_t lengths = other ? c->others : c->digits;
+
+	return plain <= EXACT_VALUE_MAX && (lengths >> plain & 1) != 0;
 }
 
 /* ---- primaries ---- */
@@ -140,8 +185,8 @@ static size_t
 primary_at(const struct exact_column *c, const uint8_t *text, size_t end,
     size_t at, size_t *next)
 {
-	size_t found = 0, from = at;
-	bool digit = false;
+	size_t found = 0, from = at, plain = 0;
+	bool digit = false, other = false;
 
 	for (unsigned i = 0; i < GROUPS_MAX; i++) {
 		struct word w = word_at(text, end, from);
@@ -151,11 +196,14 @@ primary_at(const struct exact_column *c, const uint8_t *text, size_t end,
 		if (i == 0)
 			*next = w.end;
 		digit = digit || w.digit;
+		other = other || w.other;
+		plain += w.plain;
 		if (w.end - from > WORD_MAX || w.end - at > MEMBER_WIDTH_MAX ||
 		    (i > 0 && !group))
 			break;
-		if ((digit || w.mail) &&
-		    may_be(c, text + at, w.end - at, EXACT_PRIMARY_MIN))
+		if ((w.mail ? (c->others & EXACT_MAIL) != 0
+			    : digit && may_have(c, plain, other)) &&
+		    may_be(c, text + at, w.end - at))
 			found = w.end;
 		/* Of letters there is one short word before the first digit:
 		 * so a sentence is not tried word by word. */
@@ -169,12 +217,32 @@ primary_at(const struct exact_column *c, const uint8_t *text, size_t end,
 	return found;
 }
 
+/* The first word from @at on that a primary may begin with: one with a sign,
+ * or the short one before it. */
+static size_t
+next_start(const uint8_t *text, size_t end, size_t at)
+{
+	size_t sign = next_sign(text, end, at), start = sign, lead;
+
+	while (start > at && is_word(text[start - 1]))
+		start--;
+	lead = start > 0 ? start - 1 : 0;
+	if (lead <= at || sign == end || text[lead] != ' ')
+		return start;
+	while (lead > at && is_word(text[lead - 1]) &&
+	       start - lead <= LEAD_MAX + 1)
+		lead--;
+	return is_word(text[lead]) && (lead == 0 || !is_word(text[lead - 1]))
+		   ? lead
+		   : start;
+}
+
 bool
 member_find(const struct member_rule *r, const uint8_t *text, size_t end,
     size_t from, size_t last, size_t *start, size_t *stop)
 {
 	const struct exact_column *c = &r->x->columns[r->at];
-	size_t at = next_word(text, end, from);
+	size_t at = next_start(text, end, next_word(text, end, from));
 
 	while (at <= last && at < end) {
 		size_t next, found = primary_at(c, text, end, at, &next);
@@ -188,7 +256,7 @@ member_find(const struct member_rule *r, const uint8_t *text, size_t end,
 			*stop = found;
 			return true;
 		}
-		at = next_word(text, end, next);
+		at = next_start(text, end, next_word(text, end, next));
 	}
 	return false;
 }

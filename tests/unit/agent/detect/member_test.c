@@ -251,7 +251,9 @@ primary(size_t column, const uint8_t *t, size_t n, size_t at)
 
 		if (to - from > 64 || to - at > 96 || (i > 0 && !group))
 			break;
-		if ((known || mail) && in(column, t, at, to, 6))
+		if ((mail ? (x.columns[column].others & EXACT_MAIL) != 0
+			  : known) &&
+		    in(column, t, at, to, 6))
 			best = to;
 		if (!group || (!known && (i > 0 || to - from > 4)) ||
 		    to + 1 >= n || t[to] != ' ' || !inside(t[to + 1]))
