@@ -70,6 +70,7 @@
 	X(dk_cpr, 0.03186) \
 	X(dk_cvr, 0.08164) \
 	X(fi_hetu, 0.00133) \
+	X(hu_tax_id, 0.0909) \
 	X(gr_afm, 0.10004) \
 	X(gr_amka, 0.00373) \
 	X(hr_oib, 0.10015) \
@@ -101,8 +102,10 @@
 	X(za_id, 0.00115)
 
 #define NATIONAL_ASIA(X) \
+	X(cn_org_code, 0.0909) \
 	X(cn_uscc, 0.03269) \
 	X(hk_id, 0.09051) \
+	X(id_npwp, 0.1) \
 	X(id_nik, 0.06321) \
 	X(in_aadhaar, 0.07944) \
 	X(in_epic, 0.09933) \
@@ -118,6 +121,7 @@
 	X(sg_nric, 0.03789) \
 	X(sg_uen, 0.03846) \
 	X(th_pin, 0.08081) \
+	X(vn_mst, 0.0909) \
 	X(tw_id, 0.09982) \
 	X(tw_ubn, 0.22007)
 

@@ -326,6 +326,46 @@ sg_uen(const uint8_t *v, size_t n)
 	return v[9] == (uint8_t)others[(sum + 55 - 5) % 11];
 }
 
+/* GB 11714-1997: eight characters, a letter counts from 10, modulus 11. */
+static bool
+cn_org_code(const uint8_t *v, size_t n)
+{
+	static const uint8_t weights[] = {3, 7, 9, 10, 5, 8, 4, 2};
+	unsigned sum = 0;
+
+	if (n != 9)
+		return false;
+	for (size_t i = 0; i < 8; i++) {
+		if (!digit(v[i]) && !capital(v[i]))
+			return false;
+		sum += weights[i] *
+		       (digit(v[i]) ? d(v, i) : (unsigned)(v[i] - 'A' + 10));
+	}
+	sum = digits_rest(sum, 11);
+	return v[8] == (sum == 10 ? 'X' : '0' + sum);
+}
+
+/* DJP: the ninth digit is Luhn's over the first eight. */
+static bool
+id_npwp(const uint8_t *v, size_t n)
+{
+	return digits_exactly(v, n, 15) && digits_luhn(v, 9);
+}
+
+/* Circular 105/2020: weights of the first nine, 10 less the rest of 11. */
+static bool
+vn_mst(const uint8_t *v, size_t n)
+{
+	static const uint8_t weights[] = {31, 29, 23, 19, 17, 13, 7, 5, 3};
+	unsigned sum = 0;
+
+	if ((n != 10 && n != 13) || !digits_all(v, n))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(weights); i++)
+		sum += weights[i] * d(v, i);
+	return 10 - sum % 11 == d(v, 9);
+}
+
 #define ROW(name, accept) {#name, name, accept, false},
 static const struct validator ROWS[] = {NATIONAL_ASIA(ROW)};
 

@@ -317,6 +317,14 @@ si_emso(const uint8_t *v, size_t n)
 		   d(v, 12);
 }
 
+/* Act CL of 2017: an 8, and each digit times its place, modulus 11. */
+static bool
+hu_tax_id(const uint8_t *v, size_t n)
+{
+	return digits_exactly(v, n, 10) && v[0] == '8' &&
+	       digits_weighted(v, "123456789") % 11 == d(v, 9);
+}
+
 #define ROW(name, accept) {#name, name, accept, false},
 static const struct validator ROWS[] = {NATIONAL_EUROPE_EAST(ROW)};
 

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "agent/detect/coin.h"
 #include "agent/detect/national.h"
 #include "agent/detect/token.h"
 
@@ -658,6 +659,8 @@ validator_find(const char *name)
 			return &VALIDATORS[i];
 	if (token_find(name) != NULL)
 		return token_find(name);
+	if (coin_find(name) != NULL)
+		return coin_find(name);
 	return national_find(name);
 }
 
@@ -669,7 +672,7 @@ validator_names(void)
 	    "consistent_separator", "cpf", "email_address", "iban", "iin_range",
 	    "jwt", "luhn", "mixed_classes", "not_file_name", "not_placeholder",
 	    "not_repeating", "not_words", "pem_private_key", "random_shape",
-	    "ssn_range", TOKEN_NAMES, NATIONAL(NAME) NULL};
+	    "ssn_range", TOKEN_NAMES, COIN_NAMES, NATIONAL(NAME) NULL};
 
 	return names;
 }
