@@ -45,7 +45,7 @@ PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-inspect chaperon
 
 chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/rulesnew.c cli/rulesexplain.c cli/rulesbench.c cli/rulesdiff.c cli/rulesseal.c cli/rulesallow.c cli/rulesraw.c cli/rulesimport.c cli/edm.c cli/edmbuild.c cli/edmconfirm.c cli/csv.c cli/reshape.c cli/toml.c cli/probe.c cli/scan.c cli/scanout.c cli/scansarif.c cli/scanpage.c cli/scanstate.c cli/walk.c cli/replay.c cli/host.c cli/status.c cli/events.c cli/evidence.c cli/verify.c cli/control.c cli/enrol.c cli/token.c cli/agents.c cli/report.c cli/run.c cli/doctor.c agent/roles.c agent/config.c
 chaperone_ROOMS   := agent/detect agent/ship
-chaperone_LIBS    := libpcre2-8 $(HS_LIB) yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
+chaperone_LIBS    := libpcre2-8 $(HS_LIB) zlib yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 
 chaperone-agent_MAIN  := agent/main.c agent/active.c agent/roles.c agent/config.c agent/outbox.c
 chaperone-agent_ROOMS :=
@@ -99,7 +99,7 @@ ROOMS := agent/sense agent/who agent/extract agent/detect agent/record \
 agent/sense_LIBS   := libpcap $(BPF_LIB)
 agent/who_LIBS     := -lpam
 agent/extract_LIBS := -lmagic zlib libarchive -lm
-agent/detect_LIBS  := libpcre2-8 $(HS_LIB)
+agent/detect_LIBS  := libpcre2-8 $(HS_LIB) zlib
 agent/ship_LIBS    := libcurl libzstd libmicrohttpd gnutls
 collector/intake_LIBS := libmicrohttpd gnutls libzstd
 collector/store_LIBS  := libzstd

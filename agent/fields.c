@@ -92,6 +92,8 @@ fields_finding(struct draft *d, const struct finding *f, const char *rules)
 	}
 	draft_text(d, "member", f->member);
 	draft_text(d, "mask", f->mask);
+	if (f->decode[0] != '\0')
+		draft_text(d, "decode", f->decode);
 	if (f->tag_set) {
 		str_hex(tag, f->tag, sizeof f->tag);
 		draft_text(d, "tag", tag);

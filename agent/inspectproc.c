@@ -340,6 +340,9 @@ sink_end(void *ctx)
 	if (indeterminate > 0)
 		put_skip(i, i->answer, "a rule reached its limit of work",
 		    buf_text(&i->member), 0);
+	if (r == 0 && scan_missed(i->scan) > 0)
+		put_skip(i, i->answer, "more stands encoded than is decoded",
+		    buf_text(&i->member), 0);
 	return r;
 }
 

@@ -299,6 +299,8 @@ put_finding(struct replay *r, struct stream *s, uint64_t object,
 	json_str(&j, "member", f->member);
 	if (f->sealed != NULL)
 		json_str(&j, "sealed", f->sealed);
+	if (f->decode[0] != '\0')
+		json_str(&j, "decode", f->decode);
 	json_begin_array(&j, "spans");
 	for (size_t i = 0; i < f->nspans; i++) {
 		json_begin_array(&j, NULL);

@@ -179,6 +179,8 @@ json_finding(struct json *j, const struct finding *f)
 	}
 	if (f->sealed != NULL)
 		json_str(j, "sealed", f->sealed);
+	if (f->decode[0] != '\0')
+		json_str(j, "decode", f->decode);
 	json_begin_array(j, "spans");
 	for (size_t i = 0; i < f->nspans; i++) {
 		json_begin_array(j, NULL);

@@ -134,6 +134,8 @@ page_file(struct scanout *o, const struct scanout_file *f)
 		if (!finding_alerts(x))
 			buf_printf(&b, ", allowed by %s until %s", x->allow,
 			    x->allow_until);
+		if (x->decode[0] != '\0')
+			buf_printf(&b, ", in %s", x->decode);
 		buf_printf(&b,
 		    "%s</span></td><td class=\"n\">%" PRIu64
 		    "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">",

@@ -123,6 +123,8 @@ put_result(struct scanout *o, const char *path, const struct finding *f,
 	json_str(&j, "confidence", confidence_name(f->confidence));
 	json_uint(&j, "count", f->count);
 	json_uint(&j, "unique", f->unique);
+	if (f->decode[0] != '\0')
+		json_str(&j, "decode", f->decode);
 	if (span != NULL && f->member[0] != '\0') {
 		json_uint(&j, "memberByteOffset", span->from);
 		json_uint(&j, "memberByteLength", span->to - span->from);

@@ -28,7 +28,7 @@ static const char *const FILE_FIELDS[] = {WHO, OBJECT, "op", "count", NULL};
 static const char *const FINDING_FIELDS[] = {WHO, OBJECT, NET, "channel", "op",
     "detector", "version", "class", "confidence", "sensitivity", "count",
     "unique", "unique_capped", "test_data", "bulk", "member", "mask", "tag",
-    "rules", "flow", "allow", "allow_until", "sealed", "flags", NULL};
+    "rules", "flow", "allow", "allow_until", "sealed", "flags", "decode", NULL};
 static const char *const FLOW_FIELDS[] = {WHO, NET, "direction", "bytes_out",
     "bytes_in", "gap_bytes", "kernel_out", "examined_out", "examined_in",
     "began_us", "ended_us", "how", "flow", NULL};

@@ -6,7 +6,7 @@
  *   str detector, str version, str class, u8 confidence, u8 sensitivity,
  *   blob member, u64 count, u64 unique, u8 flags (1 capped, 2 test data,
  *   4 bulk, 8 tag set), u8 marks, 8 bytes tag, str mask, str allow,
- *   str allow_until, u32 n, n * (u64 from, u64 to), str sealed.
+ *   str allow_until, str decode, u32 n, n * (u64 from, u64 to), str sealed.
  * Both ends are built together, so the form may change in any release.
  */
 #include "lib/finding.h"
@@ -62,6 +62,7 @@ finding_encode(const struct finding *f, struct buf *out)
 	buf_put_str(out, f->mask);
 	buf_put_str(out, f->allow);
 	buf_put_str(out, f->allow_until);
+	buf_put_str(out, f->decode);
 	buf_put_u32(out, (uint32_t)f->nspans);
 	for (size_t i = 0; i < f->nspans; i++) {
 		buf_put_u64(out, f->spans[i].from);
@@ -165,6 +166,7 @@ finding_decode(struct finding *out, struct cur *in)
 	cur_str(in, f.mask, sizeof f.mask);
 	cur_str(in, f.allow, sizeof f.allow);
 	cur_str(in, f.allow_until, sizeof f.allow_until);
+	cur_str(in, f.decode, sizeof f.decode);
 	if (r == 0)
 		r = decode_spans(&f, in);
 	if (r == 0)
@@ -176,7 +178,7 @@ finding_decode(struct finding *out, struct cur *in)
 		f.unique > f.count || (flags & ~FLAGS) != 0 ||
 		f.marks > MARKS || !plain(f.detector) || !plain(f.version) ||
 		!plain(f.class_name) || !plain(f.mask) || !plain(f.allow) ||
-		!plain(f.allow_until)))
+		!plain(f.allow_until) || !plain(f.decode)))
 		r = -EBADMSG;
 	if (r != 0) {
 		finding_done(&f);

@@ -19,6 +19,7 @@
 #define FINDING_MEMBER_MAX 4096
 #define FINDING_TAG_LEN 8
 #define FINDING_SEALED_MAX 6144 /* base64url */
+#define FINDING_DECODE_MAX 48
 
 enum confidence {
 	CONFIDENCE_NONE,
@@ -66,6 +67,7 @@ struct finding {
 	char mask[48]; /* shape of the first value, as its rule allows */
 	char allow[64]; /* "", or who answers for it: no alert */
 	char allow_until[12]; /* "2027-06-30", the last day of that */
+	char decode[FINDING_DECODE_MAX]; /* "base64>gzip"; "": as it stood */
 	struct span *spans; /* the first FINDING_SPANS_MAX, ascending */
 	size_t nspans;
 	char *sealed; /* candidates to be confirmed (lib/exact.h), or NULL */

@@ -135,6 +135,11 @@ int scan_feed(struct scan *s, struct content c) MUST_CHECK;
 int scan_end(struct scan *s, scan_found_fn *found, void *ctx,
     uint64_t *indeterminate) MUST_CHECK;
 /*
+ * scan_missed - places of the text that scan_end ended last, where more stood
+ * encoded than its limits let the scan decode.
+ */
+uint64_t scan_missed(const struct scan *s);
+/*
  * scan_mask - scans a short text (a name, a URI) and writes it with every
  * match replaced by "[detector]"; control bytes stay as they are.
  * Returns 1 if something was replaced, 0 if not, or negative errno; @found may

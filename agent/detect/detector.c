@@ -1189,6 +1189,26 @@ mask(const struct yaml *y, struct detector *d, struct diag *why)
 	    y, "keep_last", 0, RULES_MASK_LAST_MAX, &d->keep_last, why);
 }
 
+int
+detector_layers(const struct yaml *y, uint32_t *out, struct diag *why)
+{
+	int r = texts(y, why);
+
+	if (y == NULL || r != 0)
+		return r;
+	*out = 0;
+	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
+		int layer = decode_parse(t->text);
+
+		if (layer < 0)
+			return yaml_fail(t, why,
+			    "a layer is one of base64, base64url, hex, "
+			    "percent, qp, unicode_escape, html, gzip, zlib");
+		*out |= 1U << layer;
+	}
+	return 0;
+}
+
 static int
 sample_spans(const struct yaml *y, struct diag *why)
 {
@@ -1326,13 +1346,11 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "tags", "references", "falsepositives", "replaces", "override",
 	    "prefilter", "primary", "levels", "flags", "thresholds", "decode",
 	    "allow", "mask", "quiet", "tests", NULL};
-	static const char *const later[] = {"decode", NULL};
 	int r;
 
-	*d = (struct detector){.at = y, .pack = p};
+	*d = (struct detector){.at = y, .pack = p, .decode = p->decode};
 	if ((r = yaml_keys(y, "a detector", keys, why)) != 0 ||
 	    (r = identity(y, d, why)) != 0 ||
-	    (r = not_yet(y, later, why)) != 0 ||
 	    (r = texts(yaml_get(y, "replaces"), why)) != 0 ||
 	    (r = yaml_bool(yaml_get(y, "override"), &d->override, why)) != 0 ||
 	    (r = prefilter(y, d, why)) != 0 ||
@@ -1343,8 +1361,13 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	    (r = allows_parse(yaml_get(y, "allow"), false, &d->own_allows,
 		 &d->nown_allows, why)) != 0 ||
 	    (r = mask(yaml_get(y, "mask"), d, why)) != 0 ||
+	    (r = detector_layers(yaml_get(y, "decode"), &d->decode, why)) !=
+		0 ||
 	    (r = exact_levels(d, why)) != 0)
 		return r;
+	/* Its window and its candidates are those of the text itself. */
+	if (d->exact.index != NULL)
+		d->decode = 0;
 	return samples(yaml_get(y, "tests"), d, why);
 }
 

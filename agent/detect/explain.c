@@ -161,7 +161,7 @@ tell_evidence(struct why *w, const struct explain_match *m,
 	if (f == NULL)
 		return;
 	f->placed = true;
-	f->at = at;
+	f->at = v->piece != NULL ? unfold_span(v->piece, at) : at;
 }
 
 static void
@@ -313,10 +313,16 @@ explain_tell(struct explain *e, const struct explain_match *m,
 	OWN(why_done) struct why w = {.value = m->value};
 	bool kept = m->refuted == NULL;
 
+	if (v->piece != NULL)
+		w.value = unfold_span(v->piece, m->value);
+
 	must(m->lane < e->lanes);
 	if (++e->told[2 * m->lane + kept] > TOLD_MAX)
 		return;
 	(void)str_copy(w.detector, sizeof w.detector, m->rule->id);
+	if (v->piece != NULL)
+		(void)why_fact(
+		    &w, "decode", true, "stands as %s", v->piece->path);
 	if (kept)
 		tell_judged(&w, m, v);
 	else

@@ -6,6 +6,7 @@
 #define AGENT_DETECT_EXPLAIN_H
 
 #include "agent/detect/rules.h"
+#include "agent/detect/unfold.h"
 #include "lib/why.h"
 
 struct explain;
@@ -17,6 +18,7 @@ struct explain_view {
 	uint64_t base; /* place of window[0] in the piece */
 	uint64_t from, to; /* the whole match, places in the piece */
 	struct regex_room *room;
+	const struct unfold_piece *piece; /* NULL, or what the window is of */
 };
 
 /* What was decided about a match. */

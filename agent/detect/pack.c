@@ -159,7 +159,7 @@ static int
 head(const struct yaml *doc, struct pack *p, struct diag *why)
 {
 	static const char *const keys[] = {"id", "version", "format", "license",
-	    "maintainers", "regimes", "requires", NULL};
+	    "maintainers", "regimes", "requires", "decode", NULL};
 	const struct yaml *map = yaml_get(doc, "pack");
 	const struct yaml *id = yaml_get(map, "id");
 	const struct yaml *version = yaml_get(map, "version");
@@ -183,6 +183,8 @@ head(const struct yaml *doc, struct pack *p, struct diag *why)
 	    (r = yaml_text(yaml_get(map, "license"), &license, why)) != 0 ||
 	    (r = text_list(yaml_get(map, "maintainers"), why)) != 0 ||
 	    (r = text_list(yaml_get(map, "regimes"), why)) != 0 ||
+	    (r = detector_layers(yaml_get(map, "decode"), &p->decode, why)) !=
+		0 ||
 	    (r = yaml_uint(format, 0, UINT32_MAX, &number, why)) != 0)
 		return r;
 	if (number != RULES_FORMAT)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/detect/allow.h"
+#include "agent/detect/decode.h"
 #include "agent/detect/detect.h"
 #include "agent/detect/member.h"
 #include "agent/detect/nearby.h"
@@ -173,6 +174,7 @@ struct detector {
 	/* Its own, then those of other packs; borrowed, the array is owned. */
 	const struct allow **allows;
 	size_t nallows;
+	uint32_t decode; /* layers that are looked into, one bit each */
 	unsigned keep_first, keep_last;
 	struct sample *samples; /* owned */
 	size_t nsamples;
@@ -182,6 +184,7 @@ struct pack {
 	struct yaml *doc; /* owned */
 	const char *id, *version;
 	const struct yaml *needs; /* ids of packs, or NULL */
+	uint32_t decode; /* what detectors have that name no layers */
 	struct terms *lists; /* owned */
 	size_t nlists;
 	struct detector *detectors; /* owned */
@@ -246,6 +249,9 @@ void detector_done(struct detector *d);
 /* detector_pattern - reads one of a pack's named patterns; errors as above. */
 int detector_pattern(
     const struct yaml *y, struct named *out, struct diag *why) MUST_CHECK;
+/* detector_layers - reads a list of layers as bits; NULL leaves *out. */
+int detector_layers(
+    const struct yaml *y, uint32_t *out, struct diag *why) MUST_CHECK;
 /* detector_lint - what is legal but weak. */
 void detector_lint(const struct detector *d, struct loader *l);
 

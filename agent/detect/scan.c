@@ -22,13 +22,19 @@
  * that only absolute places decide. Starts are processed up to `lag` bytes
  * before the end of the window, so that a match and the context behind it are
  * there in full; `back` bytes before that stay for the next block.
+ *
+ * What stands encoded: unfold.c makes texts of it, and a second scan looks into
+ * these, piece by piece, for the rules that name the layers. A match there is
+ * counted here, by its layers, at the place where it stands encoded.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "agent/detect/explain.h"
+#include "agent/detect/layered.h"
 #include "agent/detect/rules.h"
 #include "agent/detect/tally.h"
+#include "agent/detect/unfold.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/rng.h"
@@ -136,6 +142,14 @@ struct scan {
 	uint64_t indeterminate;
 	uint8_t normal[RULES_WIDTH_MAX];
 	uint8_t hit[RULES_WIDTH_MAX]; /* of near or a validator, folded */
+	/* Of texts that stand encoded in this one. */
+	struct unfold *unfold; /* NULL: no rule asks; owned */
+	struct scan *inner; /* looks into them; owned */
+	struct layereds layered;
+	uint64_t missed;
+	/* Of the inner one. */
+	struct scan *outer; /* borrowed */
+	const struct unfold_piece *piece; /* borrowed while it is looked into */
 	struct masked *masked; /* owned; of scan_mask */
 	size_t nmasked, masked_cap;
 };
@@ -168,7 +182,11 @@ scan_free(struct scan *s)
 	free(s->masked);
 	regex_room_free(s->room);
 	plan_room_free(s->plan);
-	explain_free(s->explain);
+	if (s->outer == NULL)
+		explain_free(s->explain);
+	layered_done(&s->layered);
+	unfold_free(s->unfold);
+	scan_free(s->inner);
 	explicit_bzero(s, sizeof *s);
 	free(s);
 }
@@ -232,6 +250,8 @@ rooms(struct scan *s, size_t block)
 		return e;
 	s->lag = (size_t)r->most + SLACK + r->after + CONTEXT;
 	s->back = (size_t)r->most + r->before + CONTEXT;
+	if (s->back < DECODE_BACK)
+		s->back = DECODE_BACK;
 	s->size = s->lag + s->back + block;
 	s->window = malloc(s->size);
 	s->lanes = calloc(r->n, sizeof *s->lanes);
@@ -242,13 +262,13 @@ rooms(struct scan *s, size_t block)
 	return e;
 }
 
-int
-scan_new_sized(const struct ruleset *r, size_t block, struct scan **out)
+/* A scan of one text; what is encoded in it stays so. */
+static int
+scan_make(const struct ruleset *r, size_t block, struct scan **out)
 {
 	struct scan *s = calloc(1, sizeof *s);
 	int e;
 
-	must(block >= BLOCK_MIN);
 	if (s == NULL)
 		return -ENOMEM;
 	s->rules = r;
@@ -259,6 +279,33 @@ scan_new_sized(const struct ruleset *r, size_t block, struct scan **out)
 		return e;
 	}
 	*out = s;
+	return 0;
+}
+
+static unfold_fn look_inside;
+
+int
+scan_new_sized(const struct ruleset *r, size_t block, struct scan **out)
+{
+	OWN(scan_freep) struct scan *s = NULL;
+	uint32_t layers = 0;
+	int e;
+
+	must(block >= BLOCK_MIN);
+	e = scan_make(r, block, &s);
+	for (size_t i = 0; i < r->n; i++)
+		layers |= r->detectors[i]->decode;
+	if (e == 0 && layers != 0)
+		e = scan_make(r, UNFOLD_PIECE, &s->inner);
+	if (e == 0 && layers != 0)
+		e = unfold_new(layers, look_inside, s, &s->unfold);
+	if (e != 0)
+		return e;
+	if (s->inner != NULL) {
+		s->inner->outer = s;
+		memcpy(s->inner->hash_key, s->hash_key, sizeof s->hash_key);
+	}
+	*out = OWN_TAKE(&s);
 	return 0;
 }
 
@@ -299,6 +346,9 @@ reset(struct scan *s)
 	s->err = 0;
 	s->indeterminate = 0;
 	s->open = false;
+	layered_clear(&s->layered);
+	if (s->unfold != NULL)
+		unfold_reset(s->unfold);
 	for (size_t i = 0; i < s->rules->n; i++) {
 		struct lane *l = &s->lanes[i];
 
@@ -323,7 +373,8 @@ reset(struct scan *s)
 			    l->rule->nevidence * sizeof *l->nearby);
 		l->asked = false;
 		for (size_t k = 0; k < l->ntallies; k++)
-			tally_done(&l->tallies[k]);
+			if (l->tallies[k].count > 0)
+				tally_done(&l->tallies[k]);
 	}
 }
 
@@ -704,7 +755,11 @@ explain(struct scan *s, const struct lane *l, struct explain_match *m,
 	    .base = s->base,
 	    .from = h->at,
 	    .to = h->end,
-	    .room = s->room};
+	    .room = s->room,
+	    .piece = s->piece};
+
+	if (s->piece != NULL && !unfold_counts(s->piece, h->value))
+		return;
 
 	m->rule = l->rule;
 	m->lane = (size_t)(l - s->lanes);
@@ -739,6 +794,19 @@ refuted(struct scan *s, struct lane *l, const struct held *h, const char *what,
 	return false;
 }
 
+/* Where a match counts; NULL: there are too many kinds of encoded ones. */
+static struct tally *
+tally_for(struct scan *s, struct lane *l, size_t which)
+{
+	struct layered *k;
+
+	if (s->piece == NULL)
+		return &l->tallies[which];
+	k = layered_of(
+	    &s->outer->layered, (size_t)(l - s->lanes), which, s->piece->path);
+	return k != NULL ? &k->tally : NULL;
+}
+
 /* Decides how surely, and counts. The value's bytes are in the window. */
 static void
 resolve(struct scan *s, struct lane *l, struct held *h)
@@ -746,12 +814,15 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 	const struct detector *d = l->rule;
 	enum confidence c;
 	struct tally *t;
+	struct span at;
 
 	for (size_t i = 0; l->held != NULL && i < d->nevidence; i++)
 		if (d->evidence[i].kind == EVIDENCE_COUNT &&
 		    count_there(l, h, &d->evidence[i], &l->near_by[i]))
 			h->bits |= (uint64_t)1 << i;
 	c = confidence_of(d, h);
+	if (s->piece != NULL && !unfold_counts(s->piece, h->value))
+		return;
 	if (s->explain != NULL && !s->masking) {
 		struct explain_match m = {.confidence = c};
 
@@ -759,7 +830,11 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 	}
 	if (c == CONFIDENCE_NONE)
 		return;
-	t = &l->tallies[h->allow * CONFIDENCES + c];
+	t = tally_for(s, l, h->allow * CONFIDENCES + c);
+	if (t == NULL) {
+		s->outer->indeterminate++;
+		return;
+	}
 	if (l->member != NULL && h->allow == 0) {
 		/* Neither a shape nor a tag: guesses could be tried on it. */
 		size_t n = normal(s, d, h->value);
@@ -774,10 +849,11 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 		tally_mask(t, s->normal, n, d->keep_first, d->keep_last);
 		tag(s, t, d, s->normal, n);
 	}
-	if (tally_add(t, h->hash, marks_of(d, h), h->value) != 0)
+	at = s->piece != NULL ? unfold_span(s->piece, h->value) : h->value;
+	if (tally_add(t, h->hash, marks_of(d, h), at) != 0)
 		s->err = -ENOMEM;
 	if (s->masking)
-		note_masked(s, d, h->value);
+		note_masked(s->piece != NULL ? s->outer : s, d, at);
 }
 
 /* Resolves what starts @within or more before @known, then forgets. */
@@ -1166,6 +1242,9 @@ on_range(void *ctx, size_t rule, size_t from, size_t to)
 	uint64_t high = s->base + to;
 	struct range r, *last;
 
+	if (s->piece != NULL &&
+	    (l->rule->decode & s->piece->layers) != s->piece->layers)
+		return;
 	low = low > l->next ? low : l->next;
 	low = low > s->done ? low : s->done;
 	if (high >= p->limit)
@@ -1229,6 +1308,9 @@ process(struct scan *s, bool eof)
 		else
 			resolve_until(s, l, p.limit);
 	}
+	if (s->unfold != NULL && s->err == 0)
+		s->err = unfold_run(s->unfold, s->window, s->len, s->base,
+		    s->done, p.limit, eof);
 	s->done = p.limit;
 	keep = s->done > s->back ? s->done - s->back : 0;
 	drop = keep > s->base ? (size_t)(keep - s->base) : 0;
@@ -1238,6 +1320,32 @@ process(struct scan *s, bool eof)
 		s->base += drop;
 	}
 	return s->err;
+}
+
+/* Looks into a text that stands encoded in this one. */
+static int
+look_inside(void *ctx, const struct unfold_piece *p)
+{
+	struct scan *s = ctx;
+	struct scan *in = s->inner;
+	int r;
+
+	scan_begin(in);
+	in->piece = p;
+	in->name = s->name;
+	in->wall_us = s->wall_us;
+	in->masking = s->masking;
+	in->explain = s->explain;
+	in->key_set = s->key_set;
+	memcpy(in->key, s->key, sizeof in->key);
+	r = scan_feed(in, (struct content){p->text, p->len});
+	if (r == 0)
+		r = process(in, true);
+	s->indeterminate += in->indeterminate;
+	in->piece = NULL;
+	in->name = NULL;
+	reset(in);
+	return r;
 }
 
 int
@@ -1263,11 +1371,10 @@ scan_feed(struct scan *s, struct content c)
 /* ---- findings ---- */
 
 static int
-finding_of(
-    const struct scan *s, struct lane *l, size_t which, struct finding *f)
+finding_of(const struct scan *s, struct lane *l, struct tally *t, size_t which,
+    struct finding *f)
 {
 	const struct detector *d = l->rule;
-	struct tally *t = &l->tallies[which];
 	enum confidence c = (enum confidence)(which % CONFIDENCES);
 
 	*f = (struct finding){.confidence = c, .sensitivity = d->sensitivity};
@@ -1301,9 +1408,10 @@ finding_of(
 static int
 collect(struct scan *s, struct finding **out, size_t *n)
 {
-	size_t max = 0;
+	size_t max = s->layered.n;
 	int r = 0;
 
+	layered_sort(&s->layered);
 	for (size_t i = 0; i < s->rules->n; i++)
 		for (size_t k = 0; k < s->lanes[i].ntallies; k++)
 			max += s->lanes[i].tallies[k].count > 0;
@@ -1311,13 +1419,26 @@ collect(struct scan *s, struct finding **out, size_t *n)
 	*out = calloc(max + 1, sizeof **out);
 	if (*out == NULL)
 		return -ENOMEM;
-	for (size_t c = CONFIDENCE_HIGH; c > CONFIDENCE_NONE; c--)
+	for (size_t c = CONFIDENCE_HIGH; c > CONFIDENCE_NONE; c--) {
 		for (size_t i = 0; i < s->rules->n; i++)
 			for (size_t k = c; k < s->lanes[i].ntallies && r == 0;
 			     k += CONFIDENCES)
 				if (s->lanes[i].tallies[k].count > 0)
-					r = finding_of(s, &s->lanes[i], k,
+					r = finding_of(s, &s->lanes[i],
+					    &s->lanes[i].tallies[k], k,
 					    &(*out)[(*n)++]);
+		for (size_t i = 0; i < s->layered.n && r == 0; i++) {
+			struct layered *l = &s->layered.list[i];
+			struct finding *f = &(*out)[*n];
+
+			if (l->which % CONFIDENCES != c || l->tally.count == 0)
+				continue;
+			r = finding_of(
+			    s, &s->lanes[l->lane], &l->tally, l->which, f);
+			(void)str_copy(f->decode, sizeof f->decode, l->path);
+			++*n;
+		}
+	}
 	return r;
 }
 
@@ -1336,6 +1457,7 @@ scan_end(
 		r = collect(s, &list, &n);
 	if (indeterminate != NULL)
 		*indeterminate = s->indeterminate;
+	s->missed = s->unfold != NULL ? unfold_missed(s->unfold) : 0;
 	if (s->explain != NULL && !s->masking)
 		explain_end(s->explain, s->rules);
 	reset(s);
@@ -1345,6 +1467,12 @@ scan_end(
 		finding_done(&list[i]);
 	}
 	return r;
+}
+
+uint64_t
+scan_missed(const struct scan *s)
+{
+	return s->missed;
 }
 
 static int

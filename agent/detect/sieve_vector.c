@@ -2,8 +2,8 @@
 /*
  * sieve_vector - the sieve's first look with AVX2, where there is one.
  *
- * Owns: all code of this room that is written for one processor. Everything
- * here has a plain twin in sieve.c that gives the same places.
+ * Owns: with decode_vector.c, all code of this room that is for one processor.
+ * Everything here has a plain twin in sieve.c that gives the same places.
  *
  * A table of sixteen entries is one instruction, as in Langdale and Lemire,
  * "Parsing Gigabytes of JSON per Second", 2019, section 3.1.1. So bytes become

@@ -32,6 +32,7 @@ make(struct buf *b, struct span *spans, size_t n)
 	    .tag = {1, 2, 3, 4, 5, 6, 7, 8},
 	    .tag_set = true,
 	    .mask = "####",
+	    .decode = "base64>gzip",
 	    .spans = spans,
 	    .nspans = n};
 
@@ -56,6 +57,7 @@ test_round_trip(void **state UNUSED)
 	assert_string_equal(f.member, "a.zip!b.csv");
 	assert_int_equal(f.confidence, CONFIDENCE_HIGH);
 	assert_int_equal(f.count, 9);
+	assert_string_equal(f.decode, "base64>gzip");
 	assert_int_equal(f.nspans, 3);
 	assert_int_equal(f.spans[2].to, 116);
 	assert_true(f.bulk && f.tag_set && !f.test_data);

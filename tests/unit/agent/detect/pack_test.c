@@ -146,7 +146,6 @@ test_not_yet(void **state UNUSED)
 		const char *key;
 	} rows[] = {
 	    {{.top = "lists: {k: {terms_file: x}}\n"}, "terms_file"},
-	    {{.more = "    decode: [base64]\n"}, "decode"},
 	    {{.more = "    tests: [{file: a, expect: low}]\n"}, "file"},
 	    {{.more = "    tests: [{text: a, wrap: [zip], expect: low}]\n"},
 		"wrap"},
