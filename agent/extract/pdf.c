@@ -599,8 +599,11 @@ start(struct pdf *d)
 {
 	int r = pdffile_read(&d->file, &d->window);
 
-	if (r == 0 && d->file.encrypted)
+	/* All strings and streams are: its bytes show nothing more. */
+	if (r == 0 && d->file.encrypted) {
+		d->given = true;
 		return -EACCES;
+	}
 	if (r == 0)
 		r = order_pages(d);
 	d->given = r == 0 && d->file.nobjects > 0;

@@ -193,7 +193,12 @@ read_trait(struct pdffile *f, struct traits *t, const char *key)
 		    (t->role == PDFFILE_OTHER || ROLES[i].name != NULL))
 			t->role = (uint8_t)ROLES[i].role;
 	if (str_eq(key, "Encrypt"))
-		f->encrypted = true;
+		f->encrypt =
+		    (struct pdffile_place){.in = f->source.in, .at = l->at};
+	/* Of a table of hints for reading a document in parts. */
+	if (str_eq(key, "S") && l->kind == PDFLEX_NUMBER &&
+	    t->role == PDFFILE_OTHER)
+		t->role = PDFFILE_NUMBERS;
 	if (str_eq(key, "Length"))
 		t->length = pdflex_integer(l, UINT32_MAX, UINT64_MAX);
 }
@@ -357,6 +362,16 @@ read_trailers(struct pdffile *f)
 		if (pdflex_next(&f->lex) == PDFLEX_DICT)
 			read_traits(f, &t);
 	}
+}
+
+/* A word alone hides nothing: it has to lead to a handler (7.6.1). */
+static bool
+is_encrypted(struct pdffile *f)
+{
+	struct pdffile_place v;
+
+	return f->encrypt.at != 0 &&
+	       pdffile_get(f, f->encrypt, "Filter", &v, NULL);
 }
 
 /* One block of the file: where the next one is to begin. */
@@ -690,6 +705,21 @@ add_packed(struct pdffile *f, uint32_t in, uint64_t n, uint64_t first)
 	}
 }
 
+static bool
+grow_packed(struct pdffile *f)
+{
+	size_t n = f->npacked;
+	struct pdffile_packed *more;
+
+	/* At every power of two from 16 on. */
+	if (n != 0 && (n < 16 || (n & (n - 1)) != 0))
+		return true;
+	more = reallocarray(f->packed, n == 0 ? 16 : n * 2, sizeof *more);
+	if (more != NULL)
+		f->packed = more;
+	return more != NULL;
+}
+
 static int
 read_packed(struct pdffile *f)
 {
@@ -713,6 +743,8 @@ read_packed(struct pdffile *f)
 		}
 		count = number_of(f, dict, "N", 0);
 		first = number_of(f, dict, "First", 0);
+		if (!grow_packed(f))
+			return -ENOMEM;
 		f->packed[f->npacked++] = p;
 		f->objects[i].given = true;
 		add_packed(f, (uint32_t)f->npacked, count, first);
@@ -752,8 +784,7 @@ pdffile_read(struct pdffile *f, struct window *w)
 	    .no_endobj = UINT64_MAX};
 	pdflex_init(&f->lex);
 	f->gaps = calloc(PDFFILE_GAPS, sizeof *f->gaps);
-	f->packed = calloc(PACKED_MAX, sizeof *f->packed);
-	if (block == NULL || f->gaps == NULL || f->packed == NULL)
+	if (block == NULL || f->gaps == NULL)
 		return -ENOMEM;
 	while (at < w->size) {
 		at = read_block(f, block, at, &gap);
@@ -768,6 +799,7 @@ pdffile_read(struct pdffile *f, struct window *w)
 	if (f->nobjects > 0)
 		qsort_r(
 		    f->objects, f->nobjects, sizeof *f->objects, in_order, f);
+	f->encrypted = is_encrypted(f);
 	r = f->encrypted ? 0 : read_packed(f);
 	if (f->nobjects > 0)
 		qsort_r(

@@ -86,6 +86,7 @@ struct pdffile {
 	uint64_t source_at;
 	uint64_t work; /* bytes that were decoded */
 	uint64_t no_endstream, no_endobj; /* from here on there is none */
+	struct pdffile_place encrypt; /* what a trailer says of encryption */
 	bool encrypted;
 	bool left_out; /* more than is kept */
 	bool damaged;

@@ -253,7 +253,7 @@ note_unknown(struct pdftext *t, uint32_t u, uint32_t code)
 {
 	const struct pdffont *f = t->now.font;
 
-	if (u == 0 && (code > ' ' || (f != NULL && f->composite))) {
+	if (u == 0 && (code > ' ' || f == NULL || f->composite)) {
 		t->unknown_run++;
 		t->unknown = t->unknown || t->unknown_run >= UNKNOWN_RUN;
 	} else if (u != 0) {

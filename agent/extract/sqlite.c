@@ -362,7 +362,7 @@ take_schema_row(struct sqlite *q)
 	t.index = strcasecmp(type, "index") == 0;
 	t.name = keep_name(q, q->cells[1].data, q->cells[1].len);
 	t.of = keep_name(q, q->cells[2].data, q->cells[2].len);
-	if (!t.index)
+	if (!t.index && q->cells[4].len > 0)
 		r = name_columns(q, &t, q->cells[4].data, q->cells[4].len);
 	q->tables[q->ntables++] = t;
 	return r;

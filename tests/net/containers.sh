@@ -157,6 +157,59 @@ make_mbox() {
 		esac
 	done
 }
+# A page, its streams packed: each line in two runs, codes of one byte or two.
+make_pdf() {
+	local to=ISO-8859-1 n=18 font='/Subtype /Type1 /Encoding /WinAnsiEncoding'
+
+	case $charset in
+	utf16*)
+		to=UTF-16BE n=36
+		font='/Subtype /Type0 /Encoding /UniGB-UCS2-H'
+		;;
+	esac
+	{
+		echo 'BT /F 9 Tf 12 TL 20 700 Td'
+		while IFS= read -r line; do
+			printf '%s' "$line" | iconv -f UTF-8 -t $to |
+				xxd -p | tr -d '\n'
+			echo
+		done <"$dir/text" |
+			sed -E "s|^(.{0,$n})(.*)\$|[<\\1> 8 <\\2>] TJ T*|"
+		echo ET
+	} >content
+	{
+		echo '%PDF-1.5'
+		echo '1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj'
+		echo '2 0 obj << /Type /Pages /Kids [3 0 R] /Count 1 >> endobj'
+		echo '3 0 obj << /Type /Page /Parent 2 0 R /Contents 4 0 R'
+		echo '/MediaBox [0 0 600 800]'
+		echo '/Resources << /Font << /F 5 0 R >> >> >> endobj'
+		echo "4 0 obj << /Length $(stat -c %s content) >> stream"
+		cat content
+		echo 'endstream endobj'
+		echo "5 0 obj << /Type /Font $font >> endobj"
+		echo 'trailer << /Root 1 0 R /Size 6 >>'
+		echo '%%EOF'
+	} >plain.pdf
+	# It has no table of objects: that is mended, with a warning.
+	qpdf --object-streams=generate plain.pdf packed.pdf 2>/dev/null
+	cat packed.pdf
+}
+# A database whose text is in the charset; latin1 it calls UTF-8.
+make_sqlite() {
+	local encoding=UTF-8 value
+
+	case $charset in
+	utf16le*) encoding=UTF-16le ;;
+	utf16be*) encoding=UTF-16be ;;
+	esac
+	value="'$(sed "s/'/''/g" "$dir/text")'"
+	[ "$charset" = latin1 ] &&
+		value="cast(x'$(xxd -p t | tr -d '\n')' as text)"
+	sqlite3 t.db "pragma encoding = '$encoding';
+		create table t(n integer primary key, v);
+		insert into t values(1, char(10) || $value);" && cat t.db
+}
 # The tools that a kind wants.
 needs() {
 	case $1 in
@@ -170,10 +223,12 @@ needs() {
 	eml | mbox) echo base64 ;;
 	emlqp) echo xxd ;;
 	emlatt) echo gzip base64 ;;
+	pdf) echo qpdf xxd ;;
+	sqlite) echo sqlite3 xxd ;;
 	*) echo "$1" ;;
 	esac
 }
-KINDS='plain gz bz2 xz zst zip tar tgz 7z cpio ar iso deep docx xlsx pptx odt html
+KINDS='plain gz bz2 xz zst zip tar tgz 7z cpio ar iso deep docx xlsx pptx odt html pdf sqlite
 eml emlqp emlatt mbox rtf'
 
 kinds=

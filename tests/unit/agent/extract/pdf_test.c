@@ -415,9 +415,17 @@ test_lies(void **state)
 	/* Encrypted. */
 	skeleton(FONT);
 	stream(4, "", "\x01\x02");
+	object(9, "<< /Filter /Standard /V 4 /R 4 >>");
 	buf_printf(&doc, "trailer << /Encrypt 9 0 R /Root 1 0 R >>\n");
 	finish();
 	members_skipped("", "encrypted");
+	assert_int_equal(members.n, 0);
+	/* The word alone does not hide what is there. */
+	skeleton(FONT);
+	stream(4, "", "BT /F 9 Tf (found) Tj ET");
+	buf_printf(&doc, "trailer << /Encrypt 9 0 R /Root 1 0 R >>\n");
+	finish();
+	assert_string_equal(members_get("page 1"), "found\n");
 }
 
 static void
