@@ -62,7 +62,7 @@ fields_marks(struct draft *d, unsigned marks)
 			must(str_format(text + strlen(text),
 				 sizeof text - strlen(text), "%s%s",
 				 text[0] != '\0' ? "," : "",
-				 mark_name((enum mark)m)) == 0);
+				 finding_mark((enum mark)m)) == 0);
 	if (text[0] != '\0')
 		draft_text(d, "flags", text);
 }

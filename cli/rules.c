@@ -31,6 +31,7 @@ struct rules_job {
 	const char *verb;
 	bool json;
 	bool strict; /* also what is a matter of polish */
+	const char *view; /* NULL: all */
 	bool layers; /* also which layer looks for each rule */
 	size_t lines, failed, hidden;
 };
@@ -174,8 +175,11 @@ verb(struct rules_job *job, const struct ruleset *set)
 	struct diag why = {""};
 	int r = 0;
 
+	if (job->view != NULL && !ruleset_view(set, job->view, NULL))
+		return cli_usage(
+		    "rules", "the set has no view \"%s\"", job->view);
 	if (str_eq(job->verb, "list"))
-		r = ruleset_list(set, on_line, job);
+		r = ruleset_list(set, job->view, on_line, job);
 	else if (str_eq(job->verb, "test"))
 		r = test(job, set, &why);
 	else if (job->layers)
@@ -240,6 +244,9 @@ on_packs(int argc, char **argv)
 		else if (str_eq(argv[i], "--strict") &&
 			 str_eq(job.verb, "check"))
 			job.strict = true;
+		else if (str_eq(argv[i], "--view") && i + 1 < argc &&
+			 str_eq(job.verb, "list"))
+			job.view = argv[++i];
 		else if (str_eq(argv[i], "--layers") &&
 			 str_eq(job.verb, "check"))
 			job.layers = true;
@@ -290,7 +297,9 @@ static const struct rules_verb rules_list = {
     .name = "list",
     .summary = "lists the detectors in force, and the digest of the set",
     .help = "Example: chaperone rules list --json | jq -r 'select(.id).id'\n\n"
-	    "Usage: chaperone rules list [--json] [DIR]...\n\n"
+	    "Usage: chaperone rules list [--view VIEW] [--json] [DIR]...\n\n"
+	    "--view lists only what a view shows, as gdpr, hipaa, pipl, lgpd,\n"
+	    "appi, dpdp and pci of the shipped rules.\n\n"
 	    "Exit: 0, 3 a rule is refused.\n",
     .run = on_packs,
 };

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/detect/detect.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/hub.h"
@@ -66,6 +67,8 @@ struct scan_run {
 	struct scanout out;
 	struct scanout_sum sum;
 	enum confidence least;
+	const char *view; /* NULL: all is shown */
+	struct ruleset *set; /* only to ask what the view shows; owned */
 	bool progress;
 	struct pending *pending;
 	uint64_t jobs;
@@ -282,6 +285,11 @@ on_finding(void *ctx, uint64_t id, struct finding *f)
 		finding_done(f);
 		return;
 	}
+	if (s->view != NULL && !ruleset_view(s->set, s->view, f->detector)) {
+		s->sum.unshown++;
+		finding_done(f);
+		return;
+	}
 	if (finding_alerts(f))
 		s->sum.found++;
 	else
@@ -471,6 +479,10 @@ static int
 option(struct scan_run *s, struct scan_args *a, const char *name,
     const char *value)
 {
+	if (str_eq(name, "--view")) {
+		s->view = value;
+		return 0;
+	}
 	if (str_eq(name, "--rules")) {
 		if (a->nrules == DIRS_MAX)
 			return cli_usage(
@@ -508,8 +520,8 @@ option(struct scan_run *s, struct scan_args *a, const char *name,
 static int
 parse(struct scan_run *s, struct scan_args *a, int argc, char **argv)
 {
-	static const char *const VALUED[] = {
-	    "--rules", "--min-confidence", "--format", "--state", "--jobs"};
+	static const char *const VALUED[] = {"--rules", "--min-confidence",
+	    "--format", "--state", "--jobs", "--view"};
 	int n = 0;
 	bool options = true;
 
@@ -627,6 +639,10 @@ verdict(struct scan_run *s)
 		    m->files, m->bytes, m->found, m->with_findings,
 		    m->incomplete);
 		say_reasons(m);
+		if (m->unshown > 0)
+			(void)fprintf(stderr,
+			    "  not of the view %s: %" PRIu64 " more findings\n",
+			    s->view, m->unshown);
 		if (m->allowed > 0)
 			(void)fprintf(stderr,
 			    "  allowed: %" PRIu64 " more findings, each until "
@@ -670,8 +686,9 @@ open_state(struct scan_run *s)
 
 	if (s->state_path == NULL)
 		return 0;
-	r = str_format(under, sizeof under, "%s %s %s", hub_digest(s->hub),
-	    confidence_name(s->least), VERSION);
+	r = str_format(under, sizeof under, "%s %s %s%s%s", hub_digest(s->hub),
+	    confidence_name(s->least), VERSION, s->view != NULL ? "/" : "",
+	    s->view != NULL ? s->view : "");
 	if (r == 0)
 		r = scanstate_open(
 		    s->state_path, under, &s->state, &fresh, &s->why);
@@ -679,6 +696,20 @@ open_state(struct scan_run *s)
 		(void)fprintf(
 		    stderr, "chaperone scan: %s begins anew\n", s->state_path);
 	return r;
+}
+
+/* The set is read here, too: inspectors know nothing of views. */
+static int
+load_view(struct scan_run *s, const struct scan_args *a)
+{
+	int r = ruleset_load(a->rules, a->nrules, &s->set, NULL, &s->why);
+
+	if (r != 0)
+		return cli_error("scan", cli_exit_for(r), "%s", s->why.text);
+	if (!ruleset_view(s->set, s->view, NULL))
+		return cli_usage(
+		    "scan", "the rules have no view \"%s\"", s->view);
+	return 0;
 }
 
 static int
@@ -697,6 +728,11 @@ scan_run(struct scan_run *s, struct scan_args *a)
 	    &s->out, a->format, !a->format->machine && cli_tty(STDOUT_FILENO));
 	if (a->nrules == 0)
 		a->rules[a->nrules++] = cli_rules_dir();
+	if (s->view != NULL) {
+		r = load_view(s, a);
+		if (r != 0)
+			return r;
+	}
 	o.nrules = a->nrules;
 	o.inspectors = (unsigned)a->jobs;
 	s->begun_us = clock_boot_us();
@@ -733,6 +769,7 @@ run(int argc, char **argv)
 	while (s->pending != NULL)
 		pending_free(&s->pending);
 	scanstate_free(s->state);
+	ruleset_free(s->set);
 	scanout_done(&s->out);
 	free(s);
 	return r;
@@ -754,6 +791,8 @@ const struct command command_scan = {
 	"\n"
 	"  --rules DIR             rule packs; default: the shipped ones\n"
 	"  --min-confidence LEVEL  low (the default), medium or high\n"
+	"  --view VIEW             show only what a view of the rules shows, as\n"
+	"                          gdpr; the others are counted\n"
 	"  --format FORMAT         table (the default), json: one object a\n"
 	"                          file, sarif: SARIF 2.1.0, html: one page\n"
 	"  --json                  the same as --format json\n"

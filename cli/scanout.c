@@ -168,7 +168,7 @@ json_finding(struct json *j, const struct finding *f)
 		json_begin_array(j, "flags");
 	for (unsigned m = MARK_TEST_DATA; m < MARKS; m <<= 1)
 		if ((f->marks & m) != 0)
-			json_str(j, NULL, mark_name((enum mark)m));
+			json_str(j, NULL, finding_mark((enum mark)m));
 	if (f->marks != 0)
 		json_end_array(j);
 	if (!finding_alerts(f)) {

@@ -35,6 +35,7 @@ struct scanout_file {
 /* What it came to. */
 struct scanout_sum {
 	uint64_t files, bytes, found, with_findings, incomplete;
+	uint64_t unshown; /* findings that are not of the view */
 	uint64_t allowed; /* findings beside those found */
 	/* Files that the state knows, and what they came to then. */
 	uint64_t unchanged, unchanged_found, unchanged_incomplete;

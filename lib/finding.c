@@ -196,7 +196,7 @@ finding_decode(struct finding *out, struct cur *in)
 }
 
 const char *
-mark_name(enum mark m)
+finding_mark(enum mark m)
 {
 	switch (m) {
 	case MARK_TEST_DATA:

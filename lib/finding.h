@@ -92,8 +92,8 @@ void finding_encode(const struct finding *f, struct buf *out);
  */
 int finding_decode(struct finding *f, struct cur *in) MUST_CHECK;
 
-/* mark_name - "test_data", …; the bit must be one alone. */
-const char *mark_name(enum mark m);
+/* finding_mark - "test_data", …; the bit must be one alone. */
+const char *finding_mark(enum mark m);
 /* "low", "medium", "high"; parse: -EINVAL for anything else. */
 const char *confidence_name(enum confidence c);
 int confidence_parse(const char *s, enum confidence *out) MUST_CHECK;

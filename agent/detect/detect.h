@@ -68,9 +68,18 @@ struct ruleset_line {
 };
 
 typedef void ruleset_line_fn(void *ctx, const struct ruleset_line *line);
-/* ruleset_list - one line a detector, for `rules list`. */
-int ruleset_list(
-    const struct ruleset *r, ruleset_line_fn *line, void *ctx) MUST_CHECK;
+/*
+ * ruleset_list - one line a detector, for `rules list`; @view: NULL, or only
+ * those that it shows.
+ */
+int ruleset_list(const struct ruleset *r, const char *view,
+    ruleset_line_fn *line, void *ctx) MUST_CHECK;
+/*
+ * ruleset_view - whether a view shows a detector; with @detector NULL, whether
+ * the set has the view. Views never change what is detected.
+ */
+bool ruleset_view(
+    const struct ruleset *r, const char *view, const char *detector) MUST_CHECK;
 /* ruleset_layers - which layer looks for each detector, and why that one. */
 int ruleset_layers(
     const struct ruleset *r, ruleset_line_fn *line, void *ctx) MUST_CHECK;

@@ -299,8 +299,8 @@ tell_judged(
 	}
 	for (unsigned mark = MARK_TEST_DATA; mark < MARKS; mark <<= 1)
 		if ((m->marks & mark) != 0)
-			(void)why_fact(
-			    w, "flag", true, "%s", mark_name((enum mark)mark));
+			(void)why_fact(w, "flag", true, "%s",
+			    finding_mark((enum mark)mark));
 	if (m->allow != NULL)
 		(void)why_fact(w, "allow", true, "%s until %s, by %s",
 		    m->allow->id, m->allow->until, m->allow->owner);

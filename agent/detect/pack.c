@@ -394,7 +394,7 @@ int
 pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 {
 	static const char *const keys[] = {"pack", "lists", "patterns",
-	    "detectors", "allow", "policies", NULL};
+	    "detectors", "allow", "policies", "views", NULL};
 	size_t before = l->fatal;
 	struct diag d = {""};
 	int r;
@@ -418,6 +418,10 @@ pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 	d = (struct diag){""};
 	if (r == 0)
 		r = told(l, &d, policy_parse(yaml_get(doc, "policies"), &d));
+	if (r != 0)
+		return r;
+	d = (struct diag){""};
+	r = told(l, &d, view_parse(yaml_get(doc, "views"), &d));
 	if (r != 0)
 		return r;
 	return l->fatal == before ? 0 : -EBADMSG;

@@ -223,8 +223,6 @@ policy_parse(const struct yaml *y, struct diag *why)
 static bool
 known(const struct ruleset *r, const char *key, const char *name)
 {
-	size_t len = strlen(name);
-
 	for (size_t i = 0; i < r->n; i++) {
 		const struct detector *d = r->detectors[i];
 		const struct yaml *tags = yaml_get(d->at, "tags");
@@ -232,8 +230,7 @@ known(const struct ruleset *r, const char *key, const char *name)
 
 		if (str_eq(key, "detector") && str_eq(d->id, name))
 			return true;
-		if (str_eq(key, "class") && str_starts(d->class_name, name) &&
-		    strchr(".", d->class_name[len]) != NULL)
+		if (str_eq(key, "class") && view_class(d->class_name, name))
 			return true;
 		for (; str_eq(key, "tag") && t != NULL; t = t->next)
 			if (str_eq(t->text, name))

@@ -297,6 +297,16 @@ bool sample_is_raw(const char *encoding);
 int sample_encode(
     const struct sample *s, const char *encoding, struct buf *out) MUST_CHECK;
 
+/* view_parse, view_lint - the same for the list under "views". */
+int view_parse(const struct yaml *y, struct diag *why) MUST_CHECK;
+void view_lint(const struct ruleset *r, struct loader *l);
+/* view_find - a view of the set by its id, or NULL. */
+const struct yaml *view_find(const struct ruleset *r, const char *id);
+/* view_shows - whether a view shows a detector. */
+bool view_shows(const struct yaml *view, const struct detector *d);
+/* view_class - whether a class is @wanted or one below it. */
+bool view_class(const char *class_name, const char *wanted);
+
 /* subset_check - refuses what the matching stages do not share. */
 int subset_check(const char *pattern, struct diag *why) MUST_CHECK;
 /*

@@ -636,6 +636,7 @@ finish(struct load *l)
 	check_unique(l);
 	check_needs(l);
 	policy_lint(r, &l->to);
+	view_lint(r, &l->to);
 	e = tie_allows(l);
 	if (e != 0)
 		return e;
@@ -740,6 +741,19 @@ ruleset_allow(const struct ruleset *r, const char *detector, const void *value,
 	return 0;
 }
 
+bool
+ruleset_view(const struct ruleset *r, const char *view, const char *detector)
+{
+	const struct yaml *v = view_find(r, view);
+
+	if (v == NULL || detector == NULL)
+		return v != NULL;
+	for (size_t i = 0; i < r->n; i++)
+		if (str_eq(r->detectors[i]->id, detector))
+			return view_shows(v, r->detectors[i]);
+	return false;
+}
+
 static void
 list_one(const struct detector *d, struct json *j)
 {
@@ -770,7 +784,8 @@ list_one(const struct detector *d, struct json *j)
 }
 
 int
-ruleset_list(const struct ruleset *r, ruleset_line_fn *line, void *ctx)
+ruleset_list(
+    const struct ruleset *r, const char *view, ruleset_line_fn *line, void *ctx)
 {
 	OWN(buf_done) struct buf b = {0};
 
@@ -781,6 +796,8 @@ ruleset_list(const struct ruleset *r, ruleset_line_fn *line, void *ctx)
 		char text[1024];
 		struct json j;
 
+		if (view != NULL && !ruleset_view(r, view, d->id))
+			continue;
 		buf_reset(&b);
 		json_init(&j, &b);
 		list_one(d, &j);

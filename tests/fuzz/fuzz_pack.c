@@ -37,7 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	must(strlen(ruleset_digest(set)) == 64 && ruleset_count(set) > 0);
-	must(ruleset_list(set, on_line, NULL) == 0);
+	must(ruleset_list(set, NULL, on_line, NULL) == 0);
 	/* Its own samples, and itself as a text. */
 	must(ruleset_test(set, NULL, NULL, on_line, NULL, &failed) == 0);
 	must(scan_new(set, &scan) == 0);

@@ -131,6 +131,11 @@ has unknown-subject error 7 "$(policy 'detector: t.b, unique: ">=2"')"
 has unknown-subject error 7 "$(policy 'class: pii, window: 24h')"
 has unknown-subject error 7 "$(policy 'tag: none')"
 
+# ---- views ----
+has empty-view warning 7 's/^lists:/views:\
+  - {id: v, title: T, regulation: R, select: {classes: [none]}}\
+&/'
+
 # ---- one rule for another ----
 has nothing-overridden error 9 's/^( *)mask:/\1override: true\n&/'
 has still-there warning 22 's/^( *)mask:/\1replaces: [t.a]\n&/'
@@ -182,7 +187,8 @@ is "$("$BIN/chaperone" rules test p >/dev/null 2>&1; echo $?)" 0 \
 
 # ---- nothing is without a test ----
 names=$(cd "$SRC" && grep -ohE '"[a-z]+(-[a-z]+)+"' agent/detect/lint.c \
-	agent/detect/pack.c agent/detect/ruleset.c agent/detect/policy.c | tr -d '"' | sort -u)
+	agent/detect/pack.c agent/detect/ruleset.c agent/detect/policy.c \
+	agent/detect/view.c | tr -d '"' | sort -u)
 none "$(for n in $names; do
 	case " $tried " in
 	*" $n "*) ;;
