@@ -20,6 +20,7 @@
 #define RUNS_MAX (1024 * 1024)
 #define CHAR_MAX_OUT 4 /* bytes of one character in UTF-8 */
 #define EVIDENCE 64 /* bytes that tell a charset, if more can be had */
+#define WINDOW 512 /* bytes of UTF-16 that are judged at once */
 #define RUN_MAX 2048 /* of what is looked at as a whole */
 #define STEP_MAX 8 /* bytes of one step of a charset with states */
 
@@ -28,6 +29,8 @@ struct text {
 	enum charset charset;
 	enum charset told; /* by the container, for what is not UTF-8 */
 	struct map map;
+	size_t window; /* bytes left of a stretch of UTF-16 */
+	bool plain; /* that is ASCII after all */
 	size_t mark; /* bytes of the byte order mark yet to be passed over */
 	uint8_t out[OUT_MAX];
 };
@@ -172,12 +175,14 @@ plausible_unit(uint32_t u)
 static bool
 pairs_of_ascii(const uint8_t *p, size_t len)
 {
-	size_t n = 0;
+	size_t n = 0, all = 0;
 
-	for (size_t i = 0; i + 1 < len; i += 2)
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		all += p[i] != 0 || p[i + 1] != 0;
 		n += p[i] >= ' ' && p[i] < 0x7f && p[i + 1] >= ' ' &&
 		     p[i + 1] < 0x7f;
-	return n * 3 > len;
+	}
+	return n * 3 > all * 2;
 }
 
 /*
@@ -258,7 +263,7 @@ void
 text_start_raw(struct text *t, uint64_t offset)
 {
 	map_start(&t->map, offset);
-	t->mark = 0;
+	t->mark = t->window = 0;
 	t->charset = CHARSET_RAW;
 	t->told = CHARSET_ASCII;
 }
@@ -462,6 +467,22 @@ cut_off(struct text *t, size_t len, size_t used, size_t *out_len)
 	return used;
 }
 
+/*
+ * The next stretch of UTF-16: text of bytes behind some that is not is read as
+ * that. Returns false if the stretch is not there yet.
+ */
+static bool
+next_window(struct text *t, const uint8_t *p, size_t len, bool last)
+{
+	size_t n = len < WINDOW ? len : WINDOW;
+
+	if (n < WINDOW && !last)
+		return false;
+	t->window = n;
+	t->plain = n >= EVIDENCE && pairs_of_ascii(p, n);
+	return true;
+}
+
 static size_t
 feed_unicode(
     struct text *t, const uint8_t *p, size_t len, bool last, size_t *out_len)
@@ -473,16 +494,24 @@ feed_unicode(
 	size_t used = 0;
 
 	while (used < len && *out_len + CHAR_MAX_OUT <= OUT_MAX) {
-		size_t n, m;
-		uint32_t u = four ? unit32(p + used, len - used, big, &n)
-				  : unit16(p + used, len - used, big, &n);
+		size_t n = 1, m;
+		uint32_t u;
 
+		if (!four && t->window == 0 &&
+		    !next_window(t, p + used, len - used, last))
+			return used;
+		if (!four && t->plain)
+			u = p[used] < 0x80 ? p[used] : REPLACEMENT;
+		else
+			u = four ? unit32(p + used, len - used, big, &n)
+				 : unit16(p + used, len - used, big, &n);
 		if (n == 0)
 			return last ? cut_off(t, len, used, out_len) : used;
 		m = put_utf8(t->out + *out_len, u);
 		map_add(&t->map, (uint8_t)m, (uint8_t)n, 1);
 		*out_len += m;
 		used += n;
+		t->window -= n < t->window ? n : t->window;
 	}
 	return used;
 }

@@ -92,6 +92,9 @@ reads_otherwise(const uint8_t *p, size_t len)
 {
 	static const char *const WORDS[] = {"utf", "ucs", "2022", "<", "\\rtf"};
 
+	/* Half of UTF-16, or its mark. */
+	if (memchr(p, 0, len) != NULL || memchr(p, 0xfe, len) != NULL)
+		return true;
 	for (size_t i = 0; i < ARRAY_LEN(WORDS); i++)
 		for (size_t at = 0; at + strlen(WORDS[i]) <= len; at++)
 			if (strncasecmp((const char *)p + at, WORDS[i],

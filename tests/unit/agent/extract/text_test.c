@@ -278,6 +278,29 @@ a_nul_hides_nothing(void **state)
 	assert_int_equal(text_charset(text), CHARSET_RAW);
 }
 
+/* Nor does a page of true UTF-16 before it. */
+static void
+text_behind_another(void **state)
+{
+	static const char PLAIN[] = "card4532015112830366";
+	struct buf raw, out;
+
+	(void)state;
+	buf_init(&raw, 8192);
+	buf_put(&raw, "\xff\xfe", 2);
+	for (size_t i = 0; i < 1024; i++)
+		buf_put(&raw, "\x11\x62", 2);
+	for (size_t i = 0; i < 100; i++)
+		buf_put(&raw, PLAIN, sizeof PLAIN - 1);
+	assert_true(text_start(text, raw.data, raw.len, CHARSET_ASCII));
+	convert(&raw, 700, &out);
+	assert_int_equal(text_charset(text), CHARSET_UTF16LE);
+	assert_non_null(memmem(out.data, out.len, PLAIN, sizeof PLAIN - 1));
+	assert_int_equal(text_raw(text, out.len), raw.len);
+	buf_done(&out);
+	buf_done(&raw);
+}
+
 /* A mark before text of bytes is none; before Chinese without blanks it is. */
 static void
 a_false_mark_hides_nothing(void **state)
@@ -354,6 +377,7 @@ main(void)
 	    cmocka_unit_test(broken_text_loses_no_byte),
 	    cmocka_unit_test(a_false_mark_hides_nothing),
 	    cmocka_unit_test(a_nul_hides_nothing),
+	    cmocka_unit_test(text_behind_another),
 	    cmocka_unit_test(the_map_is_bounded),
 	};
 
