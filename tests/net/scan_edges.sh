@@ -58,10 +58,14 @@ mkfifo "$dir/odd/fifo"
 ln -s /etc/passwd "$dir/odd/link"
 ln -s "$dir/odd" "$dir/odd/loop"
 ln -s nowhere "$dir/odd/dangling"
+eval "$(ssh-agent -a "$dir/odd/socket" 2>/dev/null)" >/dev/null
 out=$(scan "$dir/odd")
 is $? 0 "what holds no content is not missed"
+[ -z "${SSH_AGENT_PID:-}" ] || kill "$SSH_AGENT_PID"
 type() { jq -r "select(.path == \"$dir/odd/$1\") | .type" <<<"$out"; }
 is "$(type fifo)" inode/fifo "a pipe is told and not opened"
+[ -z "${SSH_AGENT_PID:-}" ] ||
+	is "$(type socket)" inode/socket "a socket is told and not opened"
 is "$(type link)" inode/symlink "a link is told and not followed"
 is "$(type loop)" inode/symlink "nor is one to a directory"
 is "$(jq -r '.skipped[0].reason' <<<"$out" | sort -u | paste -sd,)" \
@@ -173,6 +177,56 @@ for i in {1..9}; do gzip -c "$f" >"$dir/src/$i.gz"; f=$dir/src/$i.gz; done
 out=$(scan "$f")
 is "$(jq -r '.skipped[0].reason' <<<"$out")" "over the budget of depth" \
 	"nine gzips in each other are too many"
+
+# A header that lies: the size of a member is larger than all that follows.
+tar -C "$dir/many" -cf "$dir/arc/lies.tar" 1
+printf '77777777777' | dd of="$dir/arc/lies.tar" bs=1 seek=124 conv=notrunc \
+	2>/dev/null
+out=$(scan "$dir/arc/lies.tar")
+is "$(jq -c '[.skipped | length > 0]' <<<"$out")" '[true]' \
+	"a header that lies costs a word"
+if command -v zip >/dev/null; then
+	# The size after unpacking, in the member's own header and the list's.
+	cp "$dir/arc/plain.zip" "$dir/arc/lies.zip"
+	printf '\1\0\0\0' | dd of="$dir/arc/lies.zip" bs=1 seek=22 conv=notrunc \
+		2>/dev/null
+	out=$(scan "$dir/arc/lies.zip")
+	[ $? -le 8 ]
+	ok $? "a zip with a wrong size"
+	is "$(jq -c '(.findings | length > 0) or (.skipped | length > 0)' \
+		<<<"$out")" true "is looked into, or told"
+	# Its list points to the member twice: what it holds is not read for ever.
+	cat "$dir/arc/plain.zip" "$dir/arc/plain.zip" >"$dir/arc/twice.zip"
+	scan "$dir/arc/twice.zip" >/dev/null
+	is $? 1 "two zips behind each other"
+fi
+# A million members: the header of an empty file, doubled twenty times.
+: >"$dir/src/empty"
+tar -C "$dir/src" -cf - empty | head -c 512 >"$dir/million"
+for _ in {1..10}; do
+	cat "$dir/million" "$dir/million" >"$dir/double"
+	mv "$dir/double" "$dir/million"
+done
+for _ in {1..1024}; do cat "$dir/million"; done | gzip -1 >"$dir/arc/million.tgz"
+out=$(scan "$dir/arc/million.tgz")
+is $? 8 "a million members exit with 8"
+jq -r '.skipped[].reason' <<<"$out" | grep -q '^over the budget'
+is $? 0 "and their budget is named"
+rm "$dir/million" "$dir/arc/million.tgz"
+# Mail in mail in mail.
+printf 'Subject: x\n\n%s\n' "$card" >"$dir/src/mail"
+for i in {1..60}; do
+	{
+		printf 'From: a@example.org\nTo: b@example.org\nSubject: %s\n' "$i"
+		printf 'MIME-Version: 1.0\nContent-Type: message/rfc822\n\n'
+		cat "$dir/src/mail"
+	} >"$dir/src/outer"
+	mv "$dir/src/outer" "$dir/src/mail"
+done
+out=$(scan "$dir/src/mail")
+is "$(jq -c '(.findings | map(.detector) | index("pci.pan")) != null or
+	(.skipped | map(.reason) | index("over the budget of depth")) != null' \
+	<<<"$out")" true "mail in mail is looked into, or its depth is told"
 
 # ---- the terminal ----
 scan "$dir/many/1" 2>&1 >/dev/null | grep -q .

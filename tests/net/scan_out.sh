@@ -45,6 +45,24 @@ is "$(jq -r '[.runs[0].invocations[0].toolExecutionNotifications[]
 	"what was not examined is a notification"
 is "$(jq -r '.. | .uri? // empty' "$dir/sarif" | grep -vcE \
 	'^file:///[A-Za-z0-9._~/%-]*$')" 0 "every URI is well formed"
+# SARIF 2.1.0: 3.13.2 version, 3.14.2 tool, 3.18.2 driver, 3.19.8 name, 3.27.11
+# message, 3.27.10 level, 3.27.6 ruleIndex, 3.28.3 physicalLocation, 3.30.11
+# byteOffset, 3.20.14 executionSuccessful, 3.58.6 level of a notification.
+is "$(jq -c '[.runs[] | (.tool.driver.name | type == "string"),
+	(.tool.driver.rules | map(.id | type == "string") | all),
+	(.tool.driver.rules | map(.id) | length == (unique | length)),
+	(.results | map((.level | IN("none", "note", "warning", "error")) and
+		(.message.text | length > 0) and .ruleIndex >= 0 and
+		(.locations | length == 1) and
+		(.locations[0].physicalLocation.artifactLocation.uri | length > 0)
+		and (.locations[0].physicalLocation.region // {byteOffset: 0,
+		byteLength: 1} | .byteOffset >= 0 and .byteLength > 0)) | all),
+	(.invocations | length == 1 and
+		(map(.executionSuccessful | type == "boolean") | all)),
+	(.invocations[0].toolExecutionNotifications | map((.level |
+		IN("none", "note", "warning", "error")) and
+		(.message.text | length > 0)) | all)] | unique' "$dir/sarif")" \
+	'[true]' "what the standard asks of each part is there"
 is "$(grep -c '4532' "$dir/sarif")" 0 "no matched byte"
 scan --format sarif "$dir/in/clean" 2>/dev/null | jq -c \
 	'.runs[0].results' | grep -qx '\[\]'
@@ -142,7 +160,7 @@ TAP_COUNT=$((TAP_COUNT + 1)) TAP_BAD=$((TAP_BAD + $?))
 grep -q 'another scan' "$dir/err"
 is $? 0 "and it says why"
 
-# ---- killed ----
+# ---- many files ----
 mkdir "$dir/many"
 for i in {1..400}; do
 	{
@@ -150,6 +168,37 @@ for i in {1..400}; do
 		head -c 200000 /dev/zero | tr '\0' x
 	} >"$dir/many/$i"
 done
+mkdir "$dir/some"
+cp "$dir/many/"?? "$dir/in/"* "$dir/some"
+for jobs in 1 2 3 4; do
+	scan --json --jobs $jobs "$dir/some" 2>/dev/null | sort | sha256sum
+done >"$dir/sums"
+is "$(sort -u "$dir/sums" | wc -l)" 1 "1 to 4 processes find the same"
+
+# The time left is told a second after the start: the process that looks into
+# files stands still for that long.
+if command -v script >/dev/null && [ -e /proc/$$/task/$$/children ]; then
+	: >"$dir/out"
+	TERM=xterm script -qec "echo \$\$ >'$dir/pid'; exec '$BIN/chaperone' \
+		scan --rules '$SRC/rules' --jobs 1 --json '$dir/many' \
+		>'$dir/out'" /dev/null >"$dir/tty" </dev/null &
+	some() { [ "$(wc -l <"$dir/out")" -ge 3 ]; }
+	until_true 60 some
+	pid=$(cat "$dir/pid")
+	read -r child _ <"/proc/$pid/task/$pid/children"
+	kill -STOP "$child"
+	sleep 1.2
+	kill -CONT "$child"
+	wait $!
+	grep -qE '[0-9]+/400 files, .* MB/s, [0-9]+:[0-9]{2}:[0-9]{2} left' \
+		"$dir/tty"
+	is $? 0 "progress tells the time left"
+	is "$(wc -l <"$dir/out")" 400 "and all files come"
+else
+	skip "time left" "no script(1) here"
+fi
+
+# ---- killed ----
 sleep 0.1
 killed=$dir/killed
 : >"$dir/first"
