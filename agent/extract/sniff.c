@@ -175,7 +175,7 @@ tar_sum(const uint8_t *p)
 static bool
 old_cpio(const uint8_t *p, size_t len)
 {
-	bool big = p[0] == 0x71;
+	bool big = len > 0 && p[0] == 0x71;
 	size_t mode, name;
 
 	if (len < 26 || p[big] != 0xc7 || p[!big] != 0x71)
