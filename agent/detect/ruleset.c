@@ -450,10 +450,12 @@ check_needs(struct load *l)
 static void
 add_allow(struct load *l, struct detector *d, const struct allow *a)
 {
-	for (size_t i = 0; i < d->nallows; i++)
+	for (size_t i = 0; i < d->nallows; i++) {
+		must(d->allows[i] != NULL);
 		if (str_eq(d->allows[i]->id, a->id))
 			loader_note(&l->to, a->at, true, true, "duplicate-id",
 			    "%s has the allow \"%s\" already", d->id, a->id);
+	}
 	if (d->nallows == ALLOW_MAX) {
 		loader_note(&l->to, a->at, true, true, "too-many",
 		    "more than %d allows of %s", ALLOW_MAX, d->id);

@@ -216,13 +216,13 @@ sort_out(struct member *m, size_t n, struct bucket b[SIEVE_BUCKETS])
 		struct bucket best = {0};
 		double least = 2;
 
-		for (uint8_t i = 0; i < SIEVE_BUCKETS; i++) {
+		for (unsigned i = 0; i < SIEVE_BUCKETS; i++) {
 			struct bucket both = b[i];
 
 			bucket_add(&both, &m[k].seen);
 			if (both.rate - b[i].rate < least) {
 				least = both.rate - b[i].rate;
-				m[k].bucket = i;
+				m[k].bucket = (uint8_t)i;
 				best = both;
 			}
 		}

@@ -348,7 +348,8 @@ put_value(struct buf *out, const struct param *a, size_t from, bool percent)
 static size_t
 extended(const struct param *a, enum charset *charset)
 {
-	const uint8_t *one = memchr(a->value, '\'', a->value_len);
+	const uint8_t *one =
+	    a->value == NULL ? NULL : memchr(a->value, '\'', a->value_len);
 	size_t left =
 	    one != NULL ? a->value_len - (size_t)(one + 1 - a->value) : 0;
 	const uint8_t *two = one != NULL ? memchr(one + 1, '\'', left) : NULL;

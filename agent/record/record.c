@@ -511,7 +511,7 @@ record_close(struct record *r)
 {
 	if (r == NULL)
 		return;
-	if (r->ledger != NULL) {
+	if (r->ledger != NULL && r->items != NULL) {
 		tell_loss(r);
 		commit(r);
 		if (r->nitems == 0)
