@@ -25,12 +25,15 @@ HS ?= $(shell pkg-config --exists libhs 2>/dev/null && echo 1 || echo 0)
 HS_LIB := $(if $(filter 1,$(HS)),libhs)
 # 0: without kernel programs. They take clang for BPF and libbpf.
 BPF_CC ?= clang
-BPF ?= $(shell pkg-config --exists libbpf 2>/dev/null && $(BPF_CC) -target bpf \
-	-x c -c /dev/null -o /dev/null 2>/dev/null && echo 1 || echo 0)
+# The numbers of system calls that they know are x86-64's.
+BPF ?= $(shell [ "$$(uname -m)" = x86_64 ] && pkg-config --exists libbpf && \
+	$(BPF_CC) -target bpf -x c -c /dev/null -o /dev/null 2>/dev/null && \
+	echo 1 || echo 0)
 BPF_LIB := $(if $(filter 1,$(BPF)),libbpf)
 # Of each pair of files, that for what is not there.
 LEFT_OUT := agent/detect/$(if $(HS_LIB),candidate_none,candidate).c \
-	agent/sense/$(if $(BPF_LIB),sockets_none,sockets).c
+	$(addprefix agent/sense/,$(if \
+	$(BPF_LIB),kernel_none.c,kernel.c sockets.c opens.c))
 
 ifeq ($(SAN),1)
 B ?= build-san
@@ -178,9 +181,13 @@ BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if \
 $(B)/%.bpf.o: %.bpf.c $(STAMP)
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)$(BPF_CC) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
-$(B)/agent/sense/sockets.o: $(B)/agent/sense/bpf/sockets.bpf.o
-$(B)/agent/sense/sockets.o: BASE += \
-	-DSOCKETS_OBJECT='"$(B)/agent/sense/bpf/sockets.bpf.o"'
+define bpf_rule
+$(B)/agent/sense/$(1).o: $(B)/agent/sense/bpf/$(1).bpf.o
+$(B)/agent/sense/$(1).o: BASE += \
+	-D$(2)_OBJECT='"$(B)/agent/sense/bpf/$(1).bpf.o"'
+endef
+$(eval $(call bpf_rule,sockets,SOCKETS))
+$(eval $(call bpf_rule,opens,OPENS))
 
 $(B)/lib.a: $(call obj,$(LIB_SRC))
 	@rm -f $@

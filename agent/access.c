@@ -45,7 +45,7 @@ struct waiting {
 	enum file_op op;
 	struct stamp at;
 	struct actor who;
-	uint64_t dev, ino, size;
+	uint64_t dev, ino, size, count;
 	struct memo_key object;
 	size_t path_len;
 	char path[]; /* with a NUL behind it */
@@ -276,18 +276,18 @@ finish(struct accesses *a, struct waiting *w, const struct known *k)
 	struct fold *f = memo_get(a->folds, key);
 
 	if (f != NULL) {
-		f->count++;
+		f->count += w->count;
 		f->last = w->at;
-		a->counters.folded++;
+		a->counters.folded += w->count;
 		free(w);
 		return;
 	}
 	if (k != NULL)
 		write_findings(a, w, k);
 	if (actor_is_person(&w->who))
-		write_file(a, w, 1);
+		write_file(a, w, w->count);
 	else
-		a->counters.others++;
+		a->counters.others += w->count;
 	/* The oldest count is written before its place is taken. */
 	if (memo_count(a->folds) == FOLDS_MAX) {
 		struct memo_key oldest;
@@ -425,7 +425,7 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 	 * what people do must not wait behind a build or a backup. */
 	if (!actor_is_person(who) &&
 	    (!scan || hub_waiting(a->hub) >= OTHERS_WAITING_MAX)) {
-		a->counters.others++;
+		a->counters.others += e->count;
 		event_done(e);
 		return;
 	}
@@ -441,10 +441,13 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 	w->dev = e->dev;
 	w->ino = e->ino;
 	w->size = e->size;
+	w->count = e->count;
 	w->object = object_key(e);
 	w->path_len = e->path_len;
 	memcpy(w->path, e->path, e->path_len);
-	if (!scan) {
+	if (e->fd < 0 && e->op == FILE_OPEN) {
+		give_up(a, w, "the object was gone before it could be opened");
+	} else if (!scan) {
 		finish(a, w, NULL);
 	} else if ((k = memo_get(a->known, w->object)) != NULL &&
 		   !stale(k, w)) {

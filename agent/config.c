@@ -34,7 +34,7 @@
 
 static const char *const KEYS[] = {"host", "state", "watch", "exclude",
     "interfaces", "rules", "roster", "sessions", "sshd_log", "inspectors",
-    "object_max", NULL};
+    "object_max", "kernel_programs", NULL};
 
 int
 config_copy(char **member, const char *text)
@@ -118,6 +118,7 @@ set_defaults(struct config *c)
 		name[0] = '\0';
 	c->inspectors = 1;
 	c->object_max = OBJECT_MAX;
+	c->kernel_programs = true;
 	if (config_copy(&c->host, name) != 0 ||
 	    config_copy(&c->state, "/var/lib/chaperone-agent") != 0 ||
 	    config_copy(&c->sessions, "/run/chaperone/sessions") != 0)
@@ -148,7 +149,9 @@ read_all(const struct yaml *y, struct config *c, struct diag *why)
 	    (r = yaml_uint(
 		 yaml_get(y, "inspectors"), 1, 16, &c->inspectors, why)) != 0 ||
 	    (r = yaml_uint(yaml_get(y, "object_max"), 1024, UINT64_C(1) << 40,
-		 &c->object_max, why)) != 0)
+		 &c->object_max, why)) != 0 ||
+	    (r = yaml_bool(yaml_get(y, "kernel_programs"), &c->kernel_programs,
+		 why)) != 0)
 		return r;
 	if (c->rules.n == 0)
 		return yaml_fail(y, why,
@@ -245,8 +248,11 @@ print(const struct config *c, struct buf *out)
 	print_text(out, "roster", c->roster);
 	print_text(out, "sessions", c->sessions);
 	print_text(out, "sshd_log", c->sshd_log);
-	buf_printf(out, "inspectors: %" PRIu64 "\nobject_max: %" PRIu64 "\n",
-	    c->inspectors, c->object_max);
+	buf_printf(out,
+	    "inspectors: %" PRIu64 "\nobject_max: %" PRIu64
+	    "\nkernel_programs: %s\n",
+	    c->inspectors, c->object_max,
+	    c->kernel_programs ? "true" : "false");
 }
 
 int

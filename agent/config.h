@@ -5,6 +5,7 @@
 #ifndef AGENT_CONFIG_H
 #define AGENT_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/diag.h"
@@ -29,6 +30,7 @@ struct config {
 	char *sshd_log; /* or NULL */
 	uint64_t inspectors; /* 1..16 */
 	uint64_t object_max; /* bytes of one object examined */
+	bool kernel_programs; /* sensors may load programs into the kernel */
 	char digest[65]; /* SHA-256 of the file's bytes */
 };
 

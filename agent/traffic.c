@@ -382,17 +382,6 @@ take_login(struct traffics *t, struct flow *f)
 	}
 }
 
-static struct stamp
-stamp_at(uint64_t boot_us)
-{
-	struct stamp now = clock_now();
-	uint64_t age = now.boot_us > boot_us ? now.boot_us - boot_us : 0;
-
-	now.boot_us -= age;
-	now.wall_us -= (int64_t)age;
-	return now;
-}
-
 int
 traffic_open(struct traffics *t, const void *data, size_t len)
 {
@@ -418,7 +407,7 @@ traffic_open(struct traffics *t, const void *data, size_t len)
 	f->id = id;
 	f->tuple = tuple;
 	f->midstream = midstream != 0;
-	f->began = stamp_at(boot_us);
+	f->began = clock_at(boot_us);
 	f->outgoing = is_outgoing(t, &tuple);
 	/* The oldest flow is written before its place is taken. */
 	if (memo_count(t->flows) == FLOWS_MAX) {
@@ -465,7 +454,7 @@ traffic_close(struct traffics *t, const void *data, size_t len)
 	take_login(t, f);
 	f->closed = true;
 	t->closed++;
-	f->ended = stamp_at(boot_us);
+	f->ended = clock_at(boot_us);
 	f->to_server = to_server;
 	f->to_client = to_client;
 	f->gap_bytes = gap_bytes;

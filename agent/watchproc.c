@@ -156,12 +156,14 @@ static void
 describe_sensors(const struct watch *w, char *out, size_t size)
 {
 	const struct who_counters *c = who_counters(w->who);
+	const char *base = w->files == NULL ? "none" : files_base(w->files);
 
 	(void)snprintf(out, size,
-	    "files: %zu of %zu paths; processes: %s; interfaces: %zu; "
-	    "owners of sockets: %s; sessions: %s",
+	    "files: %zu of %zu paths; openings: %s; processes: %s; "
+	    "interfaces: %zu; owners of sockets: %s; sessions: %s",
 	    w->files == NULL ? 0 : w->config.watch.n - w->missing,
-	    w->config.watch.n, w->processes != NULL ? "yes" : w->no_processes,
+	    w->config.watch.n, base == NULL ? "kernel programs" : base,
+	    w->processes != NULL ? "yes" : w->no_processes,
 	    w->config.interfaces.n,
 	    w->sockets != NULL ? "kernel programs" : w->no_sockets,
 	    c->pam ? "PAM module" : "sshd's log or none yet");
@@ -170,7 +172,7 @@ describe_sensors(const struct watch *w, char *out, size_t size)
 static void
 write_start(struct watch *w)
 {
-	char sensors[512];
+	char sensors[1024];
 	struct draft d;
 
 	describe_sensors(w, sensors, sizeof sensors);
@@ -197,6 +199,7 @@ beat_files(const struct watch *w, struct draft *d)
 		draft_uint(d, "files.events", f->events);
 		draft_uint(d, "files.outside", f->outside);
 		draft_uint(d, "files.gone", f->gone);
+		draft_uint(d, "files.passed", f->passed);
 		draft_uint(d, "files.overflows", f->overflows);
 	}
 	draft_uint(d, "files.recorded", a->recorded);
@@ -380,7 +383,10 @@ read_sockets(struct watch *w)
 			continue;
 		}
 		if (e.op == SOCKET_OPEN)
-			who_caller(w->who, e.pid, e.start_ns, &who);
+			who_caller(w->who,
+			    &(struct caller){
+				e.pid, e.start_ns, ACTOR_UNSET, e.comm},
+			    &who);
 		traffic_socket(w->traffics, &e, &who);
 	}
 }
@@ -398,16 +404,23 @@ read_files(struct watch *w)
 		if (r == 0)
 			return;
 		if (r == -EOVERFLOW) {
-			note_loss(w, "fanotify",
-			    "the kernel's queue of file events ran over", 0, 0);
+			note_loss(w, "files",
+			    "the kernel's queue of file events ran over",
+			    w->event.count, 0);
 			continue;
 		}
 		if (r < 0) {
 			note_loss(
-			    w, "fanotify", "an event could not be read", 1, 0);
+			    w, "files", "an event could not be read", 1, 0);
 			continue;
 		}
-		who_pid(w->who, w->event.pid, w->event.gone, &who);
+		if (w->event.start_ns != 0)
+			who_caller(w->who,
+			    &(struct caller){w->event.pid, w->event.start_ns,
+				w->event.uid, w->event.comm},
+			    &who);
+		else
+			who_pid(w->who, w->event.pid, w->event.gone, &who);
 		access_event(w->accesses, &w->event, &who);
 	}
 }
@@ -607,6 +620,8 @@ tick(struct watch *w)
 	if (now - w->second_us >= SECOND_US) {
 		w->second_us = now;
 		access_tick(w->accesses);
+		if (w->files != NULL)
+			files_look(w->files);
 		write_losses(w);
 		check_roster(w);
 		if (who_step(w->who) != 0)
@@ -624,7 +639,8 @@ tick(struct watch *w)
 static void
 turn(struct watch *w)
 {
-	struct pollfd p[5 + PROC_PEERS_MAX];
+	struct pollfd p[6 + PROC_PEERS_MAX];
+	int group = -1, ring = -1;
 	bool room = outbox_flush(w->out);
 	bool busy = traffic_ending(w->traffics) > 0;
 	nfds_t n = 0;
@@ -636,11 +652,10 @@ turn(struct watch *w)
 	    .fd = w->processes == NULL ? -1 : processes_fd(w->processes),
 	    .events = POLLIN};
 	p[n++] = (struct pollfd){.fd = who_fd(w->who), .events = POLLIN};
-	p[n++] = (struct pollfd){
-	    .fd = w->files == NULL || hub_waiting(w->hub) >= HUB_ENOUGH
-		      ? -1
-		      : files_fd(w->files),
-	    .events = POLLIN};
+	if (w->files != NULL && hub_waiting(w->hub) < HUB_ENOUGH)
+		files_fds(w->files, &group, &ring);
+	p[n++] = (struct pollfd){.fd = group, .events = POLLIN};
+	p[n++] = (struct pollfd){.fd = ring, .events = POLLIN};
 	p[n++] = (struct pollfd){
 	    .fd = w->sockets == NULL ? -1 : sockets_fd(w->sockets),
 	    .events = POLLIN};
@@ -651,7 +666,9 @@ turn(struct watch *w)
 		p[n++] = (struct pollfd){.fd = peer->fd,
 		    .events = (short)(POLLIN | (more ? POLLOUT : 0))};
 	}
-	if (poll(p, n, busy || w->nlosses > 0 ? 50 : 500) < 0 && errno != EINTR)
+	/* The ring calls only when much waits. */
+	if (poll(p, n, busy || w->nlosses > 0 || ring >= 0 ? 50 : 500) < 0 &&
+	    errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	/* A session is written before its first process is born. */
 	if ((p[2].revents & POLLIN) != 0 && who_step(w->who) != 0)
@@ -714,7 +731,7 @@ drain(struct watch *w)
 static int
 open_files(struct watch *w, const char *state, struct diag *why)
 {
-	const char *exclude[CONFIG_LIST_MAX + 2];
+	const char *exclude[CONFIG_LIST_MAX + 2]; /* the texts stay */
 	size_t n = 0;
 	int r;
 
@@ -725,15 +742,28 @@ open_files(struct watch *w, const char *state, struct diag *why)
 	/* Our own files are never watched. */
 	exclude[n++] = state;
 	r = files_open((const char *const *)w->config.watch.items,
-	    w->config.watch.n, exclude, n, &w->files, &w->missing, why);
+	    w->config.watch.n, exclude, n, w->config.kernel_programs, &w->files,
+	    &w->missing, why);
 	if (r == -ENOENT && w->config.interfaces.n > 0) {
 		log_warn("none of the watched paths exists");
 		r = 0;
 	}
 	if (r == 0 && w->missing > 0)
-		note_loss(w, "fanotify", "a watched path does not exist",
-		    w->missing, 0);
+		note_loss(
+		    w, "files", "a watched path does not exist", w->missing, 0);
 	return r;
+}
+
+/* A process that has ended since is no bystander. */
+static void
+pass_over(void *ctx, pid_t pid, bool own)
+{
+	struct watch *w = ctx;
+	int r = files_pass(w->files, pid, own);
+
+	if (r != 0 && r != -ESRCH)
+		log_warn("process %d is not passed over: %s", (int)pid,
+		    strerror(-r));
 }
 
 static int
@@ -768,7 +798,10 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 		(void)str_copy_len(w->no_processes, sizeof w->no_processes,
 		    no.text, strnlen(no.text, sizeof w->no_processes - 1));
 	}
-	if (sockets_open(&w->sockets, &no) != 0) {
+	if (!w->config.kernel_programs) {
+		(void)str_copy(w->no_sockets, sizeof w->no_sockets,
+		    "kernel programs are switched off");
+	} else if (sockets_open(&w->sockets, &no) != 0) {
 		log_warn("no kernel programs for sockets: %s", no.text);
 		(void)str_copy_len(w->no_sockets, sizeof w->no_sockets, no.text,
 		    strnlen(no.text, sizeof w->no_sockets - 1));
@@ -778,6 +811,8 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 		r = traffic_new(w->who, w->names, &w->traffics);
 	if (r == 0)
 		r = open_files(w, args->state, why);
+	if (r == 0 && w->files != NULL)
+		who_bystanders(w->who, pass_over, w);
 	return r;
 }
 

@@ -54,6 +54,17 @@ clock_fix(const struct stamp *s)
 		fixed = *s;
 }
 
+struct stamp
+clock_at(uint64_t boot_us)
+{
+	struct stamp now = clock_now();
+	uint64_t age = now.boot_us > boot_us ? now.boot_us - boot_us : 0;
+
+	now.boot_us -= age;
+	now.wall_us -= (int64_t)age;
+	return now;
+}
+
 const char *
 clock_boot_id(void)
 {

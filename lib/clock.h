@@ -27,6 +27,8 @@ struct stamp {
 struct stamp clock_now(void);
 /* clock_boot_us - microseconds since boot alone, for deadlines. */
 uint64_t clock_boot_us(void);
+/* clock_at - the stamp of a moment since boot that lies behind. */
+struct stamp clock_at(uint64_t boot_us);
 /* clock_boot_id - this boot's id, "" where the kernel does not tell. */
 const char *clock_boot_id(void);
 /* clock_synced - true if the kernel says that the wall clock is disciplined. */

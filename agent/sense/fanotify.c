@@ -2,7 +2,9 @@
 /*
  * fanotify - file access as the kernel tells it: events with descriptors.
  *
- * Owns: the fanotify group, its marks, and the filter by path.
+ * Owns: the fanotify group, its marks, and the filter by path; where the kernel
+ * takes programs (opens.h), openings come from these, with the same meaning, and
+ * fanotify tells of ends of writing alone.
  * Never: trusts the path that somebody reached an object by: what lies below a
  * watched directory is decided by its place in the file system (mounts.h), since
  * a bind mount in a namespace of one's own gives it any path. Where that cannot
@@ -28,6 +30,7 @@
 #include <sys/sysmacros.h>
 
 #include "agent/sense/mounts.h"
+#include "agent/sense/opens.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
@@ -56,6 +59,8 @@ struct prefix {
 struct files {
 	int fd;
 	bool pidfds;
+	struct opens *opens; /* NULL: the group tells all */
+	char base[192]; /* why the group tells (some) openings */
 	struct prefix in[PREFIXES_MAX], out[PREFIXES_MAX];
 	size_t nin, nout;
 	struct mounts *mounts;
@@ -82,6 +87,7 @@ static const struct {
 };
 
 #define MASK (FAN_OPEN | FAN_OPEN_EXEC | FAN_CLOSE_WRITE | FAN_CLOSE_NOWRITE)
+#define MASK_WRITTEN ((uint64_t)FAN_CLOSE_WRITE)
 
 const char *
 file_op_name(enum file_op op)
@@ -139,11 +145,37 @@ add_prefix(struct files *f, struct prefix *list, size_t *n, const char *path,
 	return 0;
 }
 
+/* Why the group has to tell of openings below @path; the first one counts. */
+static void
+note_base(struct files *f, const char *path, const char *reason)
+{
+	if (f->base[0] == '\0')
+		(void)snprintf(f->base, sizeof f->base, "%s%s%s",
+		    path == NULL ? "" : path, path == NULL ? "" : ": ", reason);
+}
+
+/* Openings come from the kernel's programs, or with the marks. */
+static uint64_t
+mask_for(struct files *f, const char *path)
+{
+	int r;
+
+	if (f->opens == NULL)
+		return MASK;
+	r = opens_watch(f->opens, path, true);
+	if (r == 0)
+		return MASK_WRITTEN;
+	note_base(f, path,
+	    r == -ENOTSUP ? "its file system does not open by number"
+			  : strerror(-r));
+	return MASK;
+}
+
 static int
 mark(struct files *f, const char *path, struct diag *why)
 {
-	if (fanotify_mark(f->fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, MASK,
-		AT_FDCWD, path) != 0)
+	if (fanotify_mark(f->fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
+		mask_for(f, path), AT_FDCWD, path) != 0)
 		return diag_set(why, -errno, "%s: cannot be watched: %s", path,
 		    strerror(errno));
 	return 0;
@@ -171,9 +203,21 @@ add_all(struct files *f, const char *const *paths, size_t n, size_t *missing,
 		   : diag_set(why, -ENOENT, "none of the watched paths exists");
 }
 
+static void
+open_programs(struct files *f, bool wanted)
+{
+	struct diag why = {""};
+
+	if (!wanted)
+		note_base(f, NULL, "kernel programs are switched off");
+	else if (opens_open(&f->opens, &why) != 0)
+		note_base(f, NULL, why.text);
+}
+
 int
 files_open(const char *const *paths, size_t npaths, const char *const *excludes,
-    size_t nexcludes, struct files **out, size_t *missing, struct diag *why)
+    size_t nexcludes, bool programs, struct files **out, size_t *missing,
+    struct diag *why)
 {
 	struct files *f = calloc(1, sizeof *f);
 	unsigned flags =
@@ -200,10 +244,16 @@ files_open(const char *const *paths, size_t npaths, const char *const *excludes,
 	}
 	if (f->fd < 0)
 		r = diag_set(why, -errno, "fanotify: %s", strerror(errno));
+	else
+		open_programs(f, programs);
 	for (size_t i = 0; r == 0 && i < nexcludes; i++) {
 		r = add_prefix(f, f->out, &f->nout, excludes[i], why);
 		if (r == -ENOENT || r == -ENOTDIR)
 			r = 0;
+		/* Of another file system than the watched: not needed. */
+		if (f->opens != NULL &&
+		    opens_watch(f->opens, excludes[i], false) == -E2BIG)
+			r = -E2BIG;
 	}
 	if (r == 0)
 		r = add_all(f, paths, npaths, missing, why);
@@ -222,14 +272,37 @@ files_close(struct files *f)
 		return;
 	event_done(&f->hand);
 	own_close(&f->fd);
+	opens_close(f->opens);
 	mounts_free(f->mounts);
 	free(f);
 }
 
-int
-files_fd(const struct files *f)
+const char *
+files_base(const struct files *f)
 {
-	return f->fd;
+	return f->base[0] == '\0' ? NULL : f->base;
+}
+
+void
+files_fds(const struct files *f, int *group, int *ring)
+{
+	*group = f->fd;
+	*ring = f->opens == NULL ? -1 : opens_fd(f->opens);
+}
+
+int
+files_pass(struct files *f, pid_t pid, bool always)
+{
+	return f->opens == NULL ? 0 : opens_pass(f->opens, pid, always);
+}
+
+void
+files_look(struct files *f)
+{
+	if (f->opens == NULL)
+		return;
+	opens_look(f->opens);
+	f->counters.passed = opens_passed(f->opens);
 }
 
 const struct files_counters *
@@ -382,8 +455,11 @@ take_one(struct files *f, const struct fanotify_event_metadata *m)
 		f->counters.overflows++;
 		return -EOVERFLOW;
 	}
-	*e = (struct event){
-	    .at = clock_now(), .pid = m->pid, .fd = m->fd, .pidfd = -1};
+	*e = (struct event){.at = clock_now(),
+	    .count = 1,
+	    .pid = m->pid,
+	    .fd = m->fd,
+	    .pidfd = -1};
 	if (f->pidfds)
 		e->pidfd = take_pidfd(m, &e->gone);
 	if (e->fd < 0 || describe(e, &mount) != 0 || !is_inside(f, e, mount)) {
@@ -425,9 +501,46 @@ give(struct files *f, struct event *e)
 	return 0;
 }
 
+/* What the kernel's programs tell has been found to be inside. */
+static int
+read_opens(struct files *f, struct event *e)
+{
+	struct open_event o = {0};
+	uint64_t mount = 0;
+	int r = f->opens == NULL ? 0 : opens_next(f->opens, &o);
+
+	if (r == -EOVERFLOW) {
+		*e = (struct event){.count = o.count, .fd = -1, .pidfd = -1};
+		f->counters.overflows++;
+	}
+	if (r != 1)
+		return r;
+	f->counters.events += o.count;
+	*e = (struct event){.at = clock_at(o.boot_us),
+	    .op = o.op,
+	    .count = o.count,
+	    .pid = o.pid,
+	    .start_ns = o.start_ns,
+	    .uid = o.uid,
+	    .dev = o.dev,
+	    .ino = o.ino,
+	    .pidfd = -1};
+	memcpy(e->comm, o.comm, sizeof e->comm);
+	e->fd = opens_object(f->opens, &o);
+	if (e->fd >= 0 && describe(e, &mount) == 0) {
+		if (!is_inside(f, e, mount))
+			e->path_len = 0; /* no name leads to it from here */
+		return 1;
+	}
+	event_done(e);
+	f->counters.gone++;
+	return 1;
+}
+
 int
 files_read(struct files *f, struct event *e)
 {
+	*e = (struct event){.fd = -1, .pidfd = -1};
 	for (;;) {
 		struct fanotify_event_metadata m;
 		int r;
@@ -439,7 +552,7 @@ files_read(struct files *f, struct event *e)
 
 			if (n < 0)
 				return errno == EAGAIN || errno == EINTR
-					   ? 0
+					   ? read_opens(f, e)
 					   : -errno;
 			f->at = f->buffer;
 			f->left = (size_t)n;

@@ -21,7 +21,7 @@
 #include "lib/flow.h"
 #include "lib/own.h"
 
-/* ---- files (fanotify.c) ---- */
+/* ---- files (fanotify.c, opens.c) ---- */
 
 enum file_op { FILE_OPEN, FILE_READ, FILE_WRITE, FILE_EXEC };
 
@@ -33,10 +33,16 @@ const char *file_op_name(enum file_op op);
 struct event {
 	struct stamp at;
 	enum file_op op;
+	uint64_t count; /* how many alike: at least 1 */
 	pid_t pid; /* as the kernel told it; 0 if not known */
+	/* Of the process as it was then; start_ns 0: not told. */
+	uint64_t start_ns; /* when it began, since boot */
+	uint32_t uid; /* effective */
+	char comm[16]; /* its program's name, cut */
 	bool gone; /* the process had ended when the event was read */
 	int pidfd; /* owned by the event, -1 if none */
-	int fd; /* owned by the event: the object, for reading; -1 */
+	int fd; /* owned by the event: the object, for reading; -1 if it
+		 * was gone: then nothing but its numbers is known */
 	uint64_t dev, ino;
 	uint64_t size;
 	int64_t ctime_ns;
@@ -48,13 +54,14 @@ struct event {
 
 void event_done(struct event *e); /* closes both descriptors */
 
-struct files; /* one fanotify group */
+struct files;
 
 /* What the sensor counts, since start. */
 struct files_counters {
 	uint64_t events; /* read from the kernel */
 	uint64_t outside; /* dropped here: not below a watched path */
-	uint64_t gone; /* whose process had ended */
+	uint64_t gone; /* whose process had ended, or whose object */
+	uint64_t passed; /* openings of processes that are passed over */
 	uint64_t overflows; /* FAN_Q_OVERFLOW */
 };
 
@@ -62,18 +69,32 @@ struct files_counters {
  * files_open - one group (FAN_CLASS_NOTIF, pidfd where the kernel has it) with
  * FAN_MARK_FILESYSTEM marks on the file systems of @paths, filtered to what
  * lies below @paths and not below @excludes.
- * Needs CAP_SYS_ADMIN. A path that does not exist is told in @missing (a
- * count) and is no error; none at all is -ENOENT.
+ * @programs: openings come from programs in the kernel, where it takes them and
+ * a file system can open objects by their number; files_base says where not.
+ * Needs CAP_SYS_ADMIN, and CAP_BPF for programs. A path that does not exist is
+ * told in @missing (a count) and is no error; none at all is -ENOENT. @paths and
+ * @excludes must live as long as *out.
  */
 int files_open(const char *const *paths, size_t npaths,
-    const char *const *excludes, size_t nexcludes, struct files **out,
-    size_t *missing, struct diag *why) MUST_CHECK;
+    const char *const *excludes, size_t nexcludes, bool programs,
+    struct files **out, size_t *missing, struct diag *why) MUST_CHECK;
 void files_close(struct files *f);
-int files_fd(const struct files *f);
+/* files_base - NULL if all openings come from the kernel's programs, else why
+ * those of some paths, or all, do not. */
+const char *files_base(const struct files *f);
+/* files_fds - what to wait for, -1 where there is none; @ring is readable when
+ * much waits: what is little is read every 50 ms. */
+void files_fds(const struct files *f, int *group, int *ring);
+/* files_pass - passes over the openings of a process and its children: always
+ * (the agent's own), or as long as nobody logs in with it. 0, -errno; nothing to
+ * do without the kernel's programs. */
+int files_pass(struct files *f, pid_t pid, bool always) MUST_CHECK;
+/* files_look - takes in watched directories that came or were replaced. */
+void files_look(struct files *f);
 /*
  * files_read - the next event that is inside. 1 and *e, 0 when none is there,
  * -EOVERFLOW when the kernel's queue ran over (events were lost; the caller
- * writes the gap and goes on), or -errno.
+ * writes the gap and goes on; e->count of them, 0 if not known), or -errno.
  */
 int files_read(struct files *f, struct event *e) MUST_CHECK;
 const struct files_counters *files_counters(const struct files *f);
@@ -115,6 +136,7 @@ struct socket_event {
 	enum socket_op op;
 	pid_t pid; /* who made it, or connected or sent from it last */
 	uint64_t start_ns; /* when that process began, since boot */
+	char comm[16]; /* its program's name, cut */
 	uint64_t boot_us;
 	struct tuple tuple; /* the source is the local end */
 	uint64_t sent; /* of a TCP socket at its end: bytes of payload,

@@ -456,9 +456,10 @@ ticks_of(uint64_t ns)
 }
 
 void
-who_caller(struct who *w, pid_t pid, uint64_t start_ns, struct actor *out)
+who_caller(struct who *w, const struct caller *c, struct actor *out)
 {
-	uint64_t start = ticks_of(start_ns);
+	pid_t pid = c->pid;
+	uint64_t start = ticks_of(c->start_ns);
 	struct process *p =
 	    pid > 0 ? lineage_get(w->lineage, pid, false) : NULL;
 
@@ -474,6 +475,10 @@ who_caller(struct who *w, pid_t pid, uint64_t start_ns, struct actor *out)
 			  "another shortly before or after");
 	else
 		by_process(w, p, out);
+	if (c->uid != ACTOR_UNSET)
+		out->uid = c->uid;
+	if (out->exe[0] == '\0')
+		(void)str_copy(out->exe, sizeof out->exe, c->comm);
 	tell_forwarding(out);
 	w->counters.by_grade[out->grade]++;
 }
@@ -527,6 +532,66 @@ who_flow(
 	*out = nobody();
 	lost(out, o.why);
 	w->counters.by_grade[out->grade]++;
+}
+
+/* ---- whom nobody needs to watch ---- */
+
+/* Programs by which people come in, or by which something works for them. */
+static const char *const DOORS[] = {"agetty", "anacron", "at", "atd", "bash",
+    "busybox", "conmon", "containerd", "containerd-shim",
+    "containerd-shim-runc-v2", "cron", "crond", "crun", "csh", "dash",
+    "dbus-broker", "dbus-broker-launch", "dbus-daemon", "docker", "dockerd",
+    "dropbear", "fish", "gdm3", "getty", "in.telnetd", "inetd", "init", "ksh",
+    "lightdm", "login", "lxc-start", "lxd", "mksh", "podman", "run0", "runc",
+    "runuser", "screen", "sddm", "sh", "sshd", "sshd-session", "su", "sudo",
+    "systemd", "systemd-run", "tcsh", "telnetd", "tmux", "xinetd", "xrdp",
+    "zsh"};
+
+static int
+by_text(const void *key, const void *item)
+{
+	return strcmp(key, *(const char *const *)item);
+}
+
+static bool
+is_door(const char *exe)
+{
+	const char *slash = strrchr(exe, '/');
+
+	/* Of a program that cannot be seen nothing is known. */
+	return slash == NULL || bsearch(slash + 1, DOORS, ARRAY_LEN(DOORS),
+				    sizeof DOORS[0], by_text) != NULL;
+}
+
+struct bystanders {
+	struct who *w;
+	void (*each)(void *ctx, pid_t pid, bool own);
+	void *ctx;
+};
+
+static bool
+ask_bystander(void *ctx, struct process *p)
+{
+	struct bystanders *b = ctx;
+
+	if (p->own) {
+		b->each(b->ctx, p->pid, true);
+		return true;
+	}
+	lineage_look(b->w->lineage, p);
+	if (b->w->audit && p->pid != 1 && p->loginuid == ACTOR_UNSET &&
+	    lineage_session(p) == NULL && !is_door(p->exe))
+		b->each(b->ctx, p->pid, false);
+	return true;
+}
+
+void
+who_bystanders(
+    struct who *w, void (*each)(void *ctx, pid_t pid, bool own), void *ctx)
+{
+	struct bystanders b = {w, each, ctx};
+
+	lineage_each(w->lineage, ask_bystander, &b);
 }
 
 /* ---- sessions come and go ---- */

@@ -70,11 +70,19 @@ void who_lost(struct who *w);
  * remembered of it counts, and only if the pid cannot have been reused since.
  */
 void who_pid(struct who *w, pid_t pid, bool gone, struct actor *out);
+/* A process as the kernel's programs name it. */
+struct caller {
+	pid_t pid;
+	uint64_t start_ns; /* when it began, since boot */
+	uint32_t uid; /* effective, or ACTOR_UNSET */
+	const char *comm; /* its program's name, for when no more is seen */
+};
+
 /*
- * who_caller - the same for a process that the kernel named with the time of its
- * start (ns since boot), so that no other with its number is meant.
+ * who_caller - the same for a process that was named with the time of its start,
+ * so that no other with its number is meant.
  */
-void who_caller(struct who *w, pid_t pid, uint64_t start_ns, struct actor *out);
+void who_caller(struct who *w, const struct caller *c, struct actor *out);
 /*
  * who_flow - who owns the local end of a flow: sock_diag by tuple, then the
  * inode among the descriptors of processes, people's first. Call as early as
@@ -91,6 +99,14 @@ void who_flow(
  */
 bool who_login(
     struct who *w, const struct tuple *t, uint64_t began_us, struct actor *out);
+
+/*
+ * who_bystanders - every living process that no login stands behind and that is
+ * no way in for one (sshd, cron, a container's runtime, a shell, …), and the
+ * agent's own (@own). Without login uids in the kernel: the agent's own alone.
+ */
+void who_bystanders(
+    struct who *w, void (*each)(void *ctx, pid_t pid, bool own), void *ctx);
 
 /* Counts for the heartbeat: by grade, and sessions open now. */
 struct who_counters {

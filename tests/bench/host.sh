@@ -77,22 +77,53 @@ awk 'FILENAME == ARGV[1] { t[$1] = $2; next }
 # ---- a loop of opens, agent off and on ----
 world run server sh -c 'mkdir /srv/loop; for i in $(seq 200); do
 	echo "line $i" >/srv/loop/$i; done; chmod -R a+rX /srv/loop'
-loop() { world ssh acme1 "$B/support/opens /srv/loop 3"; }
-other() { world run server "$B/support/opens" /srv/loop 3; }
-for round in 1 2 3; do
-	loop >>"$dir/on"
-	other >>"$dir/other-on"
-	world stop agent
-	loop >>"$dir/off"
-	other >>"$dir/other-off"
-	world start agent
+loop() { world ssh acme1 "echo | $B/support/opens /srv/loop 3"; }
+# Nobody's: a daemon that was there before the agent.
+touch "$dir/others"
+world run server sh -c "mkfifo /run/go
+	exec '$B/support/opens' /srv/loop 3 <>/run/go >>'$dir/others'" &
+daemon=$!
+other() {
+	local n
+
+	n=$(wc -l <"$dir/others")
+	world run server sh -c 'echo >/run/go'
+	until [ "$(wc -l <"$dir/others")" -gt "$n" ]; do sleep 0.1; done
+	tail -n 1 "$dir/others"
+}
+# Each sensor in turn with none: kernel programs, and without (plain).
+rounds() { # NAME
+	local i
+
+	for i in 1 2 3; do
+		world stop agent
+		loop >>"$dir/off"
+		other >>"$dir/other-off"
+		world start agent
+		loop >>"$dir/$1"
+		other >>"$dir/other-$1"
+	done
+}
+ratio() { # NAME FILE FILE COLUMN
+	awk -v a="$(cut -d' ' -f"$4" "$2" | median)" -v name="$1" \
+		-v b="$(cut -d' ' -f"$4" "$3" | median)" \
+		'BEGIN { printf "%s %.2f ratio\n", name, a / b }'
+}
+rounds programs
+world run server sh -c \
+	'echo "kernel_programs: false" >>/etc/chaperone/agent.yaml'
+rounds plain
+world stop agent
+world run server sed -i /kernel_programs/d /etc/chaperone/agent.yaml
+world start agent
+kill "$daemon"
+for s in programs plain; do
+	# Processor time of the loop itself, and wall time with the agent beside.
+	ratio "host.opens_person_cpu_$s" "$dir/off" "$dir/$s" 2
+	ratio "host.opens_person_wall_$s" "$dir/off" "$dir/$s" 1
+	ratio "host.opens_other_cpu_$s" "$dir/other-off" "$dir/other-$s" 2
+	ratio "host.opens_other_wall_$s" "$dir/other-off" "$dir/other-$s" 1
 done
-on=$(median <"$dir/on") off=$(median <"$dir/off")
-awk -v a="$off" -v b="$on" 'BEGIN {
-	printf "host.opens_off %d opens/s\nhost.opens_on %d opens/s\n", a, b
-	printf "host.opens_watched_person %.2f ratio\n", a / b }'
-awk -v a="$(median <"$dir/other-off")" -v b="$(median <"$dir/other-on")" \
-	'BEGIN { printf "host.opens_other %.2f ratio\n", a / b }'
 
 # ---- a backlog: entries recorded, and taken in ----
 world stop collector

@@ -102,7 +102,7 @@ prefix() {
 symbols() {
 	local files
 	mapfile -t files < <(tracked 'agent/*.c' 'collector/*.c' 'cli/*.c' \
-		'lib/*.c' | while read -r f; do
+		'lib/*.c' | grep -v '\.bpf\.c$' | while read -r f; do
 		[ -e "$B/${f%.c}.o" ] && echo "${f%.c}.o"
 	done)
 	(cd "$B" && nm -A -g --defined-only "${files[@]}") |

@@ -65,11 +65,13 @@ done
 none "$(tracked '*.c' '*.h' '*.sh' '*.mk' Makefile | spdx)" "SPDX lines"
 none "$(tracked 'lib/*.c' 'lib/*.h' | lib_only)" "lib includes only lib"
 none "$(tracked 'agent/*/*.c' 'agent/*/*.h' 'collector/*/*.c' \
-	'collector/*/*.h' | own_room)" "rooms include themselves and lib"
-none "$(tracked '*.c' | grep -vE '^(tests|packaging)/' | own_last)" \
+	'collector/*/*.h' | grep -v '\.bpf\.c$' | own_room)" "rooms include themselves and lib"
+# A kernel program links nothing of ours.
+none "$(tracked '*.c' | grep -vE '^(tests|packaging)/|\.bpf\.c$' | own_last)" \
 	"lib/own.h comes last"
 none "$(tracked '*.c' | zero_buf)" "owned buffers are zero"
 for o in 'pcap/pcap.h agent/sense/capture.c' 'pcre2.h agent/detect/regex.c' \
+	'bpf/libbpf.h agent/sense/kernel.c' \
 	'hs/hs.h agent/detect/candidate.c' 'magic.h agent/extract/sniff.c' \
 	'archive.h agent/extract/archive.c' 'sqlite3.h lib/db.c' \
 	'yaml.h lib/yaml.c' 'seccomp.h lib/jail.c' \

@@ -46,6 +46,7 @@ struct sock {
 struct task_struct {
 	struct task_struct *group_leader;
 	__u64 start_boottime;
+	char comm[16];
 } KERNELS;
 
 struct tcp_sock {
@@ -66,6 +67,7 @@ struct ends {
 struct note {
 	struct ends ends; /* as told last */
 	__u64 start_ns;
+	__u8 comm[16];
 	__u32 pid;
 };
 
@@ -120,6 +122,7 @@ note_caller(struct bpf_sock *sk, bool anew)
 		n->ends.said = 0;
 	n->pid = pid;
 	n->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	(void)bpf_core_read(&n->comm, sizeof n->comm, &task->comm);
 }
 
 SEC("cgroup/sock_create")
@@ -219,6 +222,7 @@ tell(struct told *t, __u16 kind, const struct note *n)
 	t->kind = kind;
 	t->pid = n->pid;
 	t->start_ns = n->start_ns;
+	__builtin_memcpy(t->comm, n->comm, sizeof n->comm);
 	t->family = n->ends.family;
 	t->proto = n->ends.proto;
 	t->sport = bpf_ntohs(n->ends.sport);

@@ -21,6 +21,7 @@ struct told {
 	__u8 family; /* 4 or 6 */
 	__u8 proto; /* 6 or 17 */
 	__u8 zero[4];
+	__u8 comm[16]; /* the program's name as the kernel keeps it, cut */
 };
 
 /* Where the object counts; index of its one array. */

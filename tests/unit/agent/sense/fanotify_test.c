@@ -120,13 +120,23 @@ watch(const char *in, const char *excluded)
 	}
 	path_of(a, "%s/%s", dir, in);
 	path_of(b, "%s/%s", dir, excluded);
-	r = files_open(paths, 1, excludes, 1, &f, &missing, &why);
+	r = files_open(paths, 1, excludes, 1, false, &f, &missing, &why);
 	if (r == -EPERM || r == -ENOSYS) {
 		print_message("# no fanotify here: %s\n", why.text);
 		skip();
 	}
 	assert_int_equal(r, 0);
 	assert_int_equal(missing, 0);
+}
+
+static int
+group_fd(void)
+{
+	int group, ring;
+
+	files_fds(f, &group, &ring);
+	assert_int_equal(ring, -1);
+	return group;
 }
 
 /* The next event; 0 when there is none. */
@@ -145,7 +155,7 @@ expect(enum file_op op, pid_t pid, const char *name)
 	int r;
 
 	for (r = next(); r == 0; r = next()) {
-		struct pollfd p = {.fd = files_fd(f), .events = POLLIN};
+		struct pollfd p = {.fd = group_fd(), .events = POLLIN};
 
 		if (poll(&p, 1, WAIT_MS) != 1)
 			fail_msg("no event: %s %s", file_op_name(op), name);
@@ -575,12 +585,13 @@ test_missing(void **state UNUSED)
 		print_message("# needs root and a mount namespace\n");
 		skip();
 	}
-	assert_int_equal(files_open(paths, 3, NULL, 0, &f, &missing, &why), 0);
+	assert_int_equal(
+	    files_open(paths, 3, NULL, 0, false, &f, &missing, &why), 0);
 	assert_int_equal(missing, 2);
 	files_close(f);
 	f = NULL;
 	assert_int_equal(
-	    files_open(paths, 1, NULL, 0, &f, &missing, &why), -ENOENT);
+	    files_open(paths, 1, NULL, 0, false, &f, &missing, &why), -ENOENT);
 	assert_non_null(strstr(why.text, "none of the watched paths"));
 	assert_null(f);
 }

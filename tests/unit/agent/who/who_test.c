@@ -403,7 +403,11 @@ ask_caller(int pid, uint64_t start_ticks)
 	struct actor a;
 
 	/* The kernel counts more finely than /proc shows. */
-	who_caller(w, pid, start_ticks * tick + tick / 2, &a);
+	who_caller(w,
+	    &(struct caller){pid, start_ticks * tick + tick / 2, 4711, "short"},
+	    &a);
+	assert_int_equal(a.uid, 4711);
+	assert_string_not_equal(a.exe, "");
 	return a;
 }
 

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * opens - which files a process opened, read first, or ran, filtered where they
+ * are opened.
+ *
+ * Owns: the processes that are passed over, which their children are, too; the
+ * directories that are watched, by inode.
+ * Never: holds up or refuses anything; follows a pointer of the process (what
+ * was opened is what its descriptor table holds, whatever name it gave);
+ * looks at a name.
+ *
+ * A file is inside if the nearest directory above it that is listed is: in the
+ * tree of its own file system, so that neither a bind mount nor a namespace
+ * changes it.
+ *
+ * What costs nothing for others is that a call which opens nothing is left after
+ * one comparison, and a process that is passed over after one look-up.
+ */
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "opens.h"
+
+#define KERNELS __attribute__((preserve_access_index))
+#define DEPTH_MAX 48
+#define UNSET 0xffffffffu /* a login uid */
+#define IS_REGULAR(mode) (((mode)&0170000) == 0100000)
+#define MODE_READ 1u
+#define MODE_PATH 0x4000u
+#define WAKE_BYTES (256 * 1024)
+#define USER32_CS 0x23 /* x86: the caller is a 32-bit program */
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* What is read of the kernel's structures; relocated when loaded (CO-RE). */
+struct super_block {
+	__u32 s_dev;
+} KERNELS;
+
+struct inode {
+	__u16 i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	__u32 i_generation;
+} KERNELS;
+
+struct dentry {
+	struct dentry *d_parent;
+	struct inode *d_inode;
+} KERNELS;
+
+struct path {
+	struct dentry *dentry;
+} KERNELS;
+
+struct file {
+	__u32 f_mode;
+	struct inode *f_inode;
+	struct path f_path;
+} KERNELS;
+
+struct fdtable {
+	__u32 max_fds;
+	struct file **fd;
+} KERNELS;
+
+struct files_struct {
+	struct fdtable *fdt;
+} KERNELS;
+
+struct ns_common {
+	__u32 inum;
+} KERNELS;
+
+struct mnt_namespace {
+	struct ns_common ns;
+} KERNELS;
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+} KERNELS;
+
+struct kuid {
+	__u32 val;
+};
+
+struct cred {
+	struct kuid euid;
+} KERNELS;
+
+struct task_struct {
+	int pid, tgid;
+	struct task_struct *group_leader;
+	__u64 start_boottime;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct kuid loginuid;
+	struct cred *cred;
+	char comm[16];
+} KERNELS;
+
+struct linux_binprm {
+	struct file *file;
+} KERNELS;
+
+struct pt_regs {
+	unsigned long bx, cx, di, si, r10, r8, orig_ax, cs;
+} KERNELS;
+
+/*
+ * A descriptor table holds plain numbers: they are made pointers of a type again
+ * where the kernel can (6.2), and are then read as fast as our own memory. Else
+ * each field is read by a call.
+ */
+extern void *bpf_rdonly_cast(void *p, __u32 type) __ksym __weak;
+#define GET(fast, p, field) ((fast) ? (p)->field : BPF_CORE_READ(p, field))
+
+const volatile struct opens_constants host = {}; /* set before loading */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} passed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct opened_dir);
+	__type(value, __u32);
+} dirs SEC(".maps");
+
+/* Openings that a thread has read through already, the oldest out first: the
+ * address of struct file and its inode, since an address comes again. What falls
+ * out is told once more. */
+#define READ_MAX 4
+struct reads {
+	__u64 file[READ_MAX], inode[READ_MAX];
+	__u32 next, zero;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct reads);
+} reads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, OPENED_COUNTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counts SEC(".maps");
+
+static __always_inline void
+count(__u32 which)
+{
+	__u64 *n = bpf_map_lookup_elem(&counts, &which);
+
+	if (n)
+		*n += 1;
+}
+
+/* ---- who is passed over ---- */
+
+static __always_inline bool
+is_passed(struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+	__u32 *p;
+
+	if (!leader)
+		return false;
+	p = bpf_task_storage_get(&passed, leader, 0, 0);
+	if (!p || *p == 0)
+		return false;
+	if (*p == PASSED_AGENT)
+		return true;
+	/* Whoever logs in, or is put among other mounts, is looked at. */
+	return host.has_loginuid && task->loginuid.val == UNSET &&
+	       task->nsproxy->mnt_ns->ns.inum == host.mounts;
+}
+
+SEC("tp_btf/sched_process_fork")
+int
+BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct task_struct *leader = parent->group_leader;
+	__u32 *from, *to;
+
+	(void)ctx;
+	/* A thread has its leader's. */
+	if (!leader || child->pid != child->tgid)
+		return 0;
+	from = bpf_task_storage_get(&passed, leader, 0, 0);
+	if (!from || *from == 0)
+		return 0;
+	to = bpf_task_storage_get(
+	    &passed, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (to)
+		*to = *from;
+	return 0;
+}
+
+/* ---- which files are inside ---- */
+
+static __always_inline bool
+is_inside(struct file *file, __u32 dev, bool fast)
+{
+	struct dentry *d =
+	    fast ? file->f_path.dentry : BPF_CORE_READ(file, f_path.dentry);
+	struct opened_dir key = {.dev = dev};
+	struct dentry *up;
+	__u32 *which;
+
+	/* A regular file is none of the directories. */
+	d = GET(fast, d, d_parent);
+	for (int i = 0; i < DEPTH_MAX; i++) {
+		up = GET(fast, d, d_parent);
+		key.ino =
+		    fast ? d->d_inode->i_ino : BPF_CORE_READ(d, d_inode, i_ino);
+		which = bpf_map_lookup_elem(&dirs, &key);
+		if (which)
+			return *which == DIR_INSIDE;
+		if (up == d)
+			return false;
+		d = up;
+	}
+	return true; /* what cannot be told counts as inside */
+}
+
+static __always_inline void
+tell(struct task_struct *task, struct file *file, __u32 op, __s32 fd, bool fast)
+{
+	struct inode *inode = GET(fast, file, f_inode);
+	__u32 dev =
+	    fast ? inode->i_sb->s_dev : BPF_CORE_READ(inode, i_sb, s_dev);
+	__u64 flags = BPF_RB_NO_WAKEUP, waits;
+	struct opened *o;
+
+	if (!IS_REGULAR(GET(fast, inode, i_mode)) ||
+	    !is_inside(file, dev, fast))
+		return;
+	o = bpf_ringbuf_reserve(&ring, sizeof *o, 0);
+	if (!o) {
+		count(OPENED_LOST);
+		return;
+	}
+	o->boot_ns = bpf_ktime_get_boot_ns();
+	o->start_ns = task->group_leader->start_boottime;
+	o->ino = GET(fast, inode, i_ino);
+	o->dev = dev;
+	o->generation = GET(fast, inode, i_generation);
+	o->pid = task->tgid;
+	o->fd = fd;
+	o->op = op;
+	o->uid = task->cred->euid.val;
+	(void)bpf_core_read(&o->comm, sizeof o->comm, &task->comm);
+	/* The reader comes by itself. It is called once, when much waits: a call
+	 * is dearer than all the rest. */
+	waits = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	if (waits >= WAKE_BYTES && waits < WAKE_BYTES + sizeof *o + 8)
+		flags = BPF_RB_FORCE_WAKEUP;
+	bpf_ringbuf_submit(o, flags);
+}
+
+/* ---- calls ---- */
+
+/* What a call does to which of its arguments. */
+#define CALL_NOTHING 0
+#define CALL_OPENS 1 /* returns a descriptor */
+#define CALL_READS 2 /* from its first argument */
+#define CALL_READS_2ND 3 /* sendfile: from its second */
+#define CALL_READS_5TH 4 /* mmap: from its fifth */
+
+static __always_inline int
+call_kind(long nr, bool narrow)
+{
+	if (narrow) { /* arch/x86/entry/syscalls/syscall_32.tbl */
+		switch (nr) {
+		case 5: /* open */
+		case 8: /* creat */
+		case 295: /* openat */
+		case 342: /* open_by_handle_at */
+		case 437: /* openat2 */
+			return CALL_OPENS;
+		case 3: /* read */
+		case 145: /* readv */
+		case 180: /* pread64 */
+		case 333: /* preadv */
+		case 378: /* preadv2 */
+		case 313: /* splice */
+		case 377: /* copy_file_range */
+			return CALL_READS;
+		case 187: /* sendfile */
+		case 239: /* sendfile64 */
+			return CALL_READS_2ND;
+		case 192: /* mmap2 */
+			return CALL_READS_5TH;
+		default:
+			return CALL_NOTHING;
+		}
+	}
+	switch (nr) { /* arch/x86/entry/syscalls/syscall_64.tbl */
+	case 2: /* open */
+	case 85: /* creat */
+	case 257: /* openat */
+	case 304: /* open_by_handle_at */
+	case 437: /* openat2 */
+		return CALL_OPENS;
+	case 0: /* read */
+	case 17: /* pread64 */
+	case 19: /* readv */
+	case 295: /* preadv */
+	case 327: /* preadv2 */
+	case 275: /* splice */
+	case 326: /* copy_file_range */
+		return CALL_READS;
+	case 40: /* sendfile */
+		return CALL_READS_2ND;
+	case 9: /* mmap */
+		return CALL_READS_5TH;
+	default:
+		return CALL_NOTHING;
+	}
+}
+
+static __always_inline struct file *
+file_of(struct task_struct *task, __u32 fd)
+{
+	struct fdtable *t = task->files->fdt;
+	struct file **slots = t->fd, *file = 0;
+
+	if (fd >= t->max_fds)
+		return 0;
+	(void)bpf_probe_read_kernel(&file, sizeof file, slots + fd);
+	return file;
+}
+
+static __always_inline void
+opened(struct task_struct *task, struct file *file, __s32 fd, bool fast)
+{
+	struct reads *r;
+
+	if ((GET(fast, file, f_mode) & MODE_PATH) != 0)
+		return; /* it can be neither read nor written by this */
+	r = bpf_task_storage_get(&reads, task, 0, 0);
+	for (int i = 0; r && i < READ_MAX; i++)
+		if (r->file[i] == (__u64)file)
+			r->file[i] = 0;
+	tell(task, file, OPENED, fd, fast);
+}
+
+static __always_inline void
+read_through(struct task_struct *task, struct file *file, __s32 fd, bool fast)
+{
+	struct inode *inode = GET(fast, file, f_inode);
+	struct reads *r;
+	__u32 i;
+
+	if (!IS_REGULAR(GET(fast, inode, i_mode)))
+		return;
+	r = bpf_task_storage_get(
+	    &reads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (r) {
+		for (i = 0; i < READ_MAX; i++)
+			if (r->file[i] == (__u64)file &&
+			    r->inode[i] == (__u64)inode)
+				return;
+		i = r->next % READ_MAX;
+		r->file[i] = (__u64)file;
+		r->inode[i] = (__u64)inode;
+		r->next++;
+	}
+	tell(task, file, OPENED_READ, fd, fast);
+}
+
+static __always_inline void
+handle(
+    struct task_struct *task, struct file *file, int kind, __s32 fd, bool fast)
+{
+	if (kind == CALL_OPENS)
+		opened(task, file, fd, fast);
+	else
+		read_through(task, file, fd, fast);
+}
+
+SEC("tp_btf/sys_exit")
+int
+BPF_PROG(on_exit, struct pt_regs *regs, long ret)
+{
+	bool narrow = regs->cs == USER32_CS;
+	int kind = call_kind(regs->orig_ax, narrow);
+	struct task_struct *task;
+	struct file *file;
+	__s32 fd = ret;
+
+	(void)ctx;
+	/* Nothing was opened, or read: an error, or the end of the file. */
+	if (kind == CALL_NOTHING || ret < 0 ||
+	    (ret == 0 && kind != CALL_OPENS && kind != CALL_READS_5TH))
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (is_passed(task)) {
+		if (kind == CALL_OPENS)
+			count(OPENED_PASSED);
+		return 0;
+	}
+	if (kind == CALL_READS)
+		fd = narrow ? regs->bx : regs->di;
+	else if (kind == CALL_READS_2ND)
+		fd = narrow ? regs->cx : regs->si;
+	else if (kind == CALL_READS_5TH)
+		fd = narrow ? regs->di : regs->r8;
+	file = file_of(task, fd);
+	if (!file)
+		return 0;
+	if (bpf_rdonly_cast)
+		handle(task,
+		    bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file)),
+		    kind, fd, true);
+	else
+		handle(task, file, kind, fd, false);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int
+BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *bprm)
+{
+	struct file *file = bprm->file;
+
+	(void)ctx;
+	(void)old;
+	if (file && !is_passed(task))
+		tell(task, file, OPENED_EXEC, -1, true);
+	return 0;
+}
