@@ -164,6 +164,7 @@ event(struct accesses *a, enum file_op op, uint64_t ino, int64_t ctime_ns,
 
 	e = (struct event){.at = clock_now(),
 	    .op = op,
+	    .count = 1,
 	    .pid = 7,
 	    .pidfd = -1,
 	    .fd = open("/dev/null", O_RDONLY | O_CLOEXEC),
@@ -338,6 +339,32 @@ test_inspector_died_of_it(void **state)
 	assert_int_equal(learned, 0);
 }
 
+/* What the kernel's programs tell comes with its count, and may be gone. */
+static void
+test_counted_and_gone(void **state)
+{
+	struct accesses *a = *state;
+	struct event e = {.at = clock_now(),
+	    .op = FILE_READ,
+	    .count = 7,
+	    .pid = 7,
+	    .start_ns = 1,
+	    .pidfd = -1,
+	    .fd = -1,
+	    .dev = 1,
+	    .ino = 9};
+
+	access_event(a, &e, &PERSON);
+	assert_string_equal(out[0], "file read 7");
+	e.op = FILE_OPEN;
+	e.count = 2;
+	access_event(a, &e, &PERSON);
+	assert_int_equal(nout, 3);
+	assert_string_equal(out[1],
+	    "skipped open the object was gone before it could be opened -1");
+	assert_string_equal(out[2], "file open 2");
+}
+
 int
 main(void)
 {
@@ -357,6 +384,8 @@ main(void)
 		test_queue_full_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_inspector_died_of_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_counted_and_gone, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("agent/access", tests, NULL, NULL);
