@@ -60,6 +60,7 @@ struct who {
 	size_t nsessions;
 	struct socket_finder sockets;
 	bool audit; /* the kernel keeps login uids */
+	uint64_t agent_start; /* of the supervisor, in ticks */
 	who_session_fn *tell;
 	void *ctx;
 	bool told; /* sessions are told from now on */
@@ -579,7 +580,9 @@ ask_bystander(void *ctx, struct process *p)
 		return true;
 	}
 	lineage_look(b->w->lineage, p);
-	if (b->w->audit && p->pid != 1 && p->loginuid == ACTOR_UNSET &&
+	/* When a sensor starts anew, what came meanwhile is no bystander. */
+	if (b->w->audit && p->pid != 1 && p->start_ticks != 0 &&
+	    p->start_ticks <= b->w->agent_start && p->loginuid == ACTOR_UNSET &&
 	    lineage_session(p) == NULL && !is_door(p->exe))
 		b->each(b->ctx, p->pid, false);
 	return true;
@@ -825,6 +828,8 @@ who_open(const struct who_config *c, who_session_fn *session, void *ctx,
 		r = lineage_new(c->proc, &w->lineage);
 	if (r == 0)
 		r = lineage_seed(w->lineage, c->agent);
+	if (r == 0)
+		w->agent_start = lineage_start(w->lineage, c->agent);
 	if (r == 0)
 		r = sources_open(
 		    c->sessions_dir, c->sshd_log, &calls, &w->sources, why_not);

@@ -101,8 +101,8 @@ bool who_login(
     struct who *w, const struct tuple *t, uint64_t began_us, struct actor *out);
 
 /*
- * who_bystanders - every living process that no login stands behind and that is
- * no way in for one (sshd, cron, a container's runtime, a shell, …), and the
+ * who_bystanders - every living process that is older than the agent, that no
+ * login stands behind and that is no way in for one (sshd, cron, a container's runtime, a shell, …), and the
  * agent's own (@own). Without login uids in the kernel: the agent's own alone.
  */
 void who_bystanders(

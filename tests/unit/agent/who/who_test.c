@@ -442,6 +442,48 @@ test_caller(void **state UNUSED)
 	expect(&a, GRADE_UNKNOWN, "unknown", "unknown", "had ended before");
 }
 
+static char passed[256];
+
+static void
+on_bystander(void *ctx UNUSED, pid_t pid, bool own)
+{
+	size_t n = strlen(passed);
+
+	assert_int_equal(str_format(passed + n, sizeof passed - n, " %d%s ",
+			     (int)pid, own ? "!" : ""),
+	    0);
+}
+
+/* Nobody's, older than the agent, and no way in: a daemon is; a shell, a session
+ * and what came later are not. */
+static void
+test_bystanders(void **state UNUSED)
+{
+	process(61, 1, 100, 0, UNSET, UNSET, "bash");
+	process(62, 60, MINUTE_OLD + 1, 0, UNSET, UNSET, "daemon");
+	process(63, 60, 100, 0, 1004, 51, "daemon");
+	process(70, 1, MINUTE_OLD, 0, UNSET, UNSET, "agent");
+	process(71, 70, MINUTE_OLD + 2, 0, UNSET, UNSET, "watch");
+	agent = 70;
+	open_who(false);
+	agent = 0;
+	login_file(100, HOUR_OLD, "acme2", LOGIN);
+	passed[0] = '\0';
+	who_bystanders(w, on_bystander, NULL);
+	assert_non_null(strstr(passed, " 60 "));
+	assert_non_null(strstr(passed, "70!"));
+	assert_non_null(strstr(passed, "71!"));
+	for (const char *const *p = (const char *const[]){"1", "50", "61", "62",
+		 "63", "100", "101", NULL};
+	     *p != NULL; p++) {
+		char word[32];
+
+		(void)snprintf(word, sizeof word, " %s ", *p);
+		if (strstr(passed, word) != NULL)
+			fail_msg("%s is passed over: %s", *p, passed);
+	}
+}
+
 /* The agent was started by hand, within a session. */
 static void
 test_agent_itself(void **state UNUSED)
@@ -844,6 +886,7 @@ main(void)
 	    T(test_login_of_a_daemon_child),
 	    T(test_ended_unseen),
 	    T(test_caller),
+	    T(test_bystanders),
 	    T(test_number_used_again),
 	    T(test_agent_itself),
 	    T(test_daemon),
