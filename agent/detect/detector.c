@@ -25,7 +25,7 @@ static const char *const SENSITIVITIES[] = {
 static const char *const STATUSES[] = {
     "experimental", "test", "stable", "deprecated", NULL};
 static const char *const BOUNDARIES[] = {
-    "none", "word", "digit", "alnum", NULL};
+    "none", "word", "digit", "alnum", "token", NULL};
 static const char *const NORMALS[] = {
     "strip_space_dash", "strip_dots", "fold_case", "fold_fullwidth", NULL};
 static const char *const ON_FAILS[] = {"drop", "demote", "flag", NULL};
@@ -38,6 +38,7 @@ static const struct {
     [BOUNDARY_WORD] = {"(?<![A-Za-z0-9_])", "(?![A-Za-z0-9_])"},
     [BOUNDARY_DIGIT] = {"(?<![0-9])", "(?![0-9])"},
     [BOUNDARY_ALNUM] = {"(?<![A-Za-z0-9])", "(?![A-Za-z0-9])"},
+    [BOUNDARY_TOKEN] = {"(?<![A-Za-z0-9_-])", "(?![A-Za-z0-9_-])"},
 };
 
 /* Refuses the first key of @map that stands in @later. */

@@ -49,6 +49,7 @@ enum boundary {
 	BOUNDARY_WORD, /* letters, digits, underscore */
 	BOUNDARY_DIGIT,
 	BOUNDARY_ALNUM,
+	BOUNDARY_TOKEN, /* letters, digits, underscore, hyphen */
 };
 
 enum term_match {

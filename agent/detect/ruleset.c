@@ -555,10 +555,12 @@ edge_of(enum boundary b)
 
 	if (b != BOUNDARY_NONE)
 		byteset_add(&s, "0123456789");
-	if (b == BOUNDARY_WORD || b == BOUNDARY_ALNUM)
+	if (b == BOUNDARY_WORD || b == BOUNDARY_ALNUM || b == BOUNDARY_TOKEN)
 		byteset_add(&s, letters);
-	if (b == BOUNDARY_WORD)
+	if (b == BOUNDARY_WORD || b == BOUNDARY_TOKEN)
 		byteset_add(&s, "_");
+	if (b == BOUNDARY_TOKEN)
+		byteset_add(&s, "-");
 	return s;
 }
 

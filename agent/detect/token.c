@@ -114,9 +114,89 @@ long_value(const uint8_t *v, size_t n)
 }
 
 /*
+ * A digest's small hexadecimal digits with something else grown to its end:
+ * neither a digest nor what a generator of letters and digits writes, since 24
+ * of its characters in a row are hexadecimal once in 10^14 times. Letters of
+ * issuers (NRAL behind 36 digits) are capitals.
+ */
+static bool
+ragged_hex(const uint8_t *v, size_t n)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (digit(v[i]) || (v[i] >= 'a' && v[i] <= 'f')) {
+			run++;
+			continue;
+		}
+		if (run >= 24 && letter_or_digit(v[i]) &&
+		    (small(v[i]) || (i + 1 < n && digit(v[i + 1]))))
+			return true;
+		run = 0;
+	}
+	return false;
+}
+
+/* Hexadecimal digits of both cases, or a UUID's form of other letters. */
+static bool
+false_hex(const uint8_t *v, size_t n)
+{
+	size_t hexes = 0, letters = 0, dashes = 0;
+	bool upper = false, lower = false;
+
+	for (size_t i = 0; i < n; i++) {
+		bool u = v[i] >= 'A' && v[i] <= 'F';
+		bool l = v[i] >= 'a' && v[i] <= 'f';
+
+		hexes += u || l || digit(v[i]);
+		letters += letter_or_digit(v[i]);
+		upper = upper || u;
+		lower = lower || l;
+	}
+	if (n >= 20 && hexes == n)
+		return upper && lower;
+	for (size_t i = 0; i + 36 <= n; i++) {
+		if (v[i + 8] != '-' || v[i + 13] != '-' || v[i + 18] != '-' ||
+		    v[i + 23] != '-')
+			continue;
+		for (hexes = letters = dashes = 0; dashes + letters < 36;) {
+			uint8_t c = v[i + dashes + letters];
+
+			if (!letter_or_digit(c) && c != '-')
+				break;
+			dashes += c == '-';
+			letters += c != '-';
+			hexes += digit(c) || (c >= 'a' && c <= 'f') ||
+				 (c >= 'A' && c <= 'F');
+		}
+		if (dashes == 4 && letters == 32 && hexes < 32)
+			return true;
+	}
+	return false;
+}
+
+/* Two rows that take turns, each of which goes up: a1b2c3d4. */
+static bool
+two_rows(const uint8_t *v, size_t n)
+{
+	size_t up = 0;
+
+	for (size_t i = 2; i < n; i++) {
+		bool kinds = digit(v[i]) != digit(v[i - 1]);
+
+		up = kinds && letter_or_digit(v[i]) && v[i] == v[i - 2] + 1
+			 ? up + 1
+			 : 0;
+		if (up >= 4)
+			return true;
+	}
+	return false;
+}
+
+/*
  * What people write where a secret would stand: one character again and again,
- * the alphabet, the row of digits, the keyboard's first row, and two full stops
- * where they left the rest away.
+ * the alphabet, the row of digits, both in turns, the keyboard's first row,
+ * digests that are none, and two full stops where they left the rest away.
  */
 static bool
 not_filler(const uint8_t *v, size_t n)
@@ -132,7 +212,76 @@ not_filler(const uint8_t *v, size_t n)
 		    strncasecmp((const char *)v + i - 5, "qwerty", 6) == 0)
 			return false;
 	}
+	if (two_rows(v, n) || ragged_hex(v, n) || false_hex(v, n))
+		return false;
 	return n < 2 || v[n - 1] != '.' || v[n - 2] != '.';
+}
+
+/* digits ":" A and at least 20 more: the form of Telegram's bots. */
+static bool
+bot_token(const uint8_t *v, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && digit(v[i]))
+		i++;
+	return i >= 4 && n - i > 21 && v[i] == ':' &&
+	       (v[i + 1] == 'A' || v[i + 1] == 'a');
+}
+
+/*
+ * Nobody's form: where a value begins as an issuer's tokens do, the rule of the
+ * issuer decides, and what it refuses is no token.
+ */
+static bool
+no_issuer(const uint8_t *v, size_t n)
+{
+	static const char *const starts[] = {"xoxa-", "xoxb-", "xoxe-", "xoxp-",
+	    "xoxr-", "xoxs-", "xapp-", "glpat-", "AKIA", "ASIA", "AIzaSy",
+	    "GOCSPX-", "sk_live_", "sk_test_", "rk_live_", "rk_test_",
+	    "pk_live_", "pk_test_", "whsec_", "sk-ant-", "npm_", "pypi-AgE",
+	    "SG.", "dop_v1_", "hf_", "shpat_", "shpss_", "shpca_", "hvs.",
+	    "hvb.", "sntrys_", "glsa_", "glc_", "EAAC", "dckr_pat_", "ATATT3",
+	    "ATBB", "nfp_", "lin_api_", "PMAK-", "sbp_", "dapi", "pul-"};
+
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		size_t len = strlen(starts[i]);
+
+		if (n > len && memcmp(v, starts[i], len) == 0)
+			return false;
+	}
+	return !bot_token(v, n);
+}
+
+/*
+ * Something that somebody chose: not a variable, a template, a call or the word
+ * that names it. Weaker than not_placeholder, for passwords made of words.
+ */
+static bool
+not_template(const uint8_t *v, size_t n)
+{
+	static const char *const words[] = {"password", "passwd", "pass", "pwd",
+	    "passphrase", "secret", "token", "string", "none", "null", "nil",
+	    "undefined", "true", "false", "required", "optional", "changeme",
+	    "example", "redacted", "hidden", "text", "placeholder"};
+	static const char *const parts[] = {
+	    "${", "{{", "<%", "%(", "$(", "process.env", "getenv", "environ["};
+	size_t same = 1;
+
+	if (n == 0 || v[0] == '$' || v[0] == '<' || v[0] == '{')
+		return false;
+	while (same < n && v[same] == v[0])
+		same++;
+	if (same == n)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strlen(words[i]) == n &&
+		    strncasecmp((const char *)v, words[i], n) == 0)
+			return false;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (memmem(v, n, parts[i], strlen(parts[i])) != NULL)
+			return false;
+	return true;
 }
 
 /*
@@ -150,17 +299,20 @@ static const uint64_t PUBLISHED[] = {
     0xddd19c486d095d84,
     /* Microsoft's manual of NuGet */
     0x1a3e1c90ee6698a0,
-    /* Google's samples of maps and of sign-in */
-    0xc800bf2100a21c67,
-    0x6acbd824bd32bbd4,
-    0xe7666dbb286c6c2e,
-    0x12113c2e6979f447,
-    0x828818f833257868,
+    /* Google's firebase-android-sdk: its tests, demonstrations, headers */
+    0xadbd04e3fe1b6d49,
     0x816cd10fdb11ead0,
-    0xdb9422f1dd332dcc,
+    0x6835e0f288832a40,
+    0x828818f833257868,
+    0x12113c2e6979f447,
+    0x6acbd824bd32bbd4,
     0x515cb771a4238032,
-    0xc73f1e61952e6987,
-    0x294c63f8344d5df1,
+    0xe754678ea2b14ef1,
+    0xe7666dbb286c6c2e,
+    0xdb9422f1dd332dcc,
+    0x9866d16f1ca57cce,
+    0xc800bf2100a21c67,
+    0x99b2726346a1e92a,
 };
 
 static bool
@@ -176,12 +328,14 @@ not_published(const uint8_t *v, size_t n)
 	return true;
 }
 
-/* accept is 1: none of these refutes; each is evidence with points of its own. */
+/* accept is 1: no random value is refuted by one; each is evidence of its own. */
 static const struct validator ROWS[] = {
     {"hex_key", hex_key, 1.0, true},
     {"long_value", long_value, 1.0, true},
+    {"no_issuer", no_issuer, 1.0, true},
     {"not_filler", not_filler, 1.0, true},
     {"not_published", not_published, 1.0, true},
+    {"not_template", not_template, 1.0, true},
     {"one_alphabet", one_alphabet, 1.0, true},
     {"three_kinds", three_kinds, 1.0, true},
     {"uuid", uuid, 1.0, true},

@@ -69,7 +69,8 @@ static const struct {
     {"(?<!\\d)", "(?!\\d)"},
     {"(?<![A-Za-z0-9])", "(?![A-Za-z0-9])"},
 };
-static const char *const BOUNDARY[] = {"none", "word", "digit", "alnum"};
+static const char *const BOUNDARY[] = {
+    "none", "word", "digit", "alnum", "token"};
 
 static pcre2_code *oracle[SHAPES_N];
 static struct ruleset *set;
