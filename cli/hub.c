@@ -287,15 +287,26 @@ send_job(const struct child *c, const struct job *j)
 	return ipc_send_buf(c->link, MESSAGE_JOB, &m, j->fd);
 }
 
+static bool
+all_ruled(const struct hub *h)
+{
+	for (unsigned i = 0; i < h->options.inspectors; i++)
+		if (!h->inspectors[i].ruled)
+			return false;
+	return true;
+}
+
+/* Until all serve, each has one job: the others wait for who is to come. */
 static struct child *
 least_busy(struct hub *h)
 {
+	size_t most = all_ruled(h) ? GIVEN_MAX : 1;
 	struct child *best = NULL;
 
 	for (unsigned i = 0; i < h->options.inspectors; i++) {
 		struct child *c = &h->inspectors[i];
 
-		if (c->ruled && c->ngiven < GIVEN_MAX &&
+		if (c->ruled && c->ngiven < most &&
 		    (best == NULL || c->ngiven < best->ngiven))
 			best = c;
 	}
@@ -515,10 +526,20 @@ take_examined(struct hub *h, struct child *c, struct cur *cur)
 static int
 take_rules(struct hub *h, struct child *c, struct cur *cur)
 {
-	cur_str(cur, h->digest, sizeof h->digest);
+	char digest[sizeof h->digest];
+
+	cur_str(cur, digest, sizeof digest);
 	h->rules = cur_u32(cur);
-	if (cur_end(cur) != 0 || strlen(h->digest) != 64)
+	if (cur_end(cur) != 0 || strlen(digest) != 64)
 		return -EBADMSG;
+	/* One that starts later may find others: then nothing would tell which
+	 * set found what. */
+	if (h->digest[0] != '\0' && !str_eq(h->digest, digest)) {
+		(void)str_copy(c->error, sizeof c->error,
+		    "the rules have changed since the first one started");
+		return -EBADMSG;
+	}
+	memcpy(h->digest, digest, sizeof digest);
 	c->ruled = true;
 	c->fails = 0;
 	return 0;
@@ -804,13 +825,29 @@ look_after(struct hub *h, struct child *c, bool readable, struct diag *why)
 	return 0;
 }
 
+/* One more inspector for jobs that wait: to start one takes a while. */
+static int
+start_more(struct hub *h, struct diag *why)
+{
+	if (h->head == NULL)
+		return 0;
+	for (unsigned i = 0; i < h->options.inspectors; i++)
+		if (h->inspectors[i].pid == 0)
+			return start(h, &h->inspectors[i], -1, why);
+	return 0;
+}
+
 int
 hub_step(struct hub *h, int timeout_ms, struct diag *why)
 {
 	struct pollfd p[2 * (HUB_INSPECTORS_MAX + 1)];
 	unsigned n = h->options.inspectors;
+	int e;
 
 	hand_out(h);
+	e = start_more(h, why);
+	if (e != 0)
+		return e;
 	for (unsigned i = 0; i <= n; i++) {
 		const struct child *c = i < n ? &h->inspectors[i] : &h->capture;
 
@@ -848,6 +885,20 @@ hub_idle(const struct hub *h)
 	return true;
 }
 
+/* Starts those that do not run yet, and waits for all. */
+static int
+start_all(struct hub *h, struct diag *why)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < h->options.inspectors; i++)
+		if (h->inspectors[i].pid == 0)
+			r = start(h, &h->inspectors[i], -1, why);
+	while (r == 0 && !all_ruled(h))
+		r = hub_step(h, -1, why);
+	return r;
+}
+
 int
 hub_replay(struct hub *h, int fd, struct diag *why)
 {
@@ -855,6 +906,9 @@ hub_replay(struct hub *h, int fd, struct diag *why)
 
 	must(!h->replaying);
 	h->capture_status = 0;
+	r = start_all(h, why);
+	if (r != 0)
+		return r;
 	r = start(h, &h->capture, fd, why);
 	for (unsigned i = 0; r == 0 && i < h->options.inspectors; i++) {
 		h->inspectors[i].ended = false;
@@ -878,15 +932,6 @@ hub_rules(const struct hub *h)
 	return h->rules;
 }
 
-static bool
-all_ruled(const struct hub *h)
-{
-	for (unsigned i = 0; i < h->options.inspectors; i++)
-		if (!h->inspectors[i].ruled)
-			return false;
-	return true;
-}
-
 int
 hub_start(const struct hub_options *o, const struct hub_calls *c,
     struct hub **out, struct diag *why)
@@ -905,9 +950,9 @@ hub_start(const struct hub_options *o, const struct hub_calls *c,
 	for (unsigned i = 0; i < HUB_INSPECTORS_MAX; i++)
 		h->inspectors[i] = (struct child){
 		    .role = ROLE_INSPECT, .index = i, .ctl = -1, .link = -1};
-	for (unsigned i = 0; r == 0 && i < o->inspectors; i++)
-		r = start(h, &h->inspectors[i], -1, why);
-	while (r == 0 && !all_ruled(h))
+	/* The others when there is work for them. */
+	r = start(h, &h->inspectors[0], -1, why);
+	while (r == 0 && !h->inspectors[0].ruled)
 		r = hub_step(h, -1, why);
 	if (r != 0) {
 		hub_free(h);

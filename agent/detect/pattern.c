@@ -79,6 +79,12 @@ set_range(struct byteset *s, unsigned from, unsigned to)
 }
 
 static void
+set_all(struct byteset *s)
+{
+	memset(s, 0xff, sizeof *s);
+}
+
+static void
 set_or(struct byteset *s, const struct byteset *o)
 {
 	for (unsigned i = 0; i < 4; i++)
@@ -109,7 +115,7 @@ set_count(const struct byteset *s)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < 4; i++)
-		n += (unsigned)__builtin_popcountll(s->w[i]);
+		n += bits_set(s->w[i]);
 	return n;
 }
 
@@ -627,16 +633,28 @@ shares(const struct byteset *s, double out[KINDS])
 {
 	memset(out, 0, KINDS * sizeof *out);
 	for (size_t i = 0; i < ARRAY_LEN(COMMON); i++) {
-		int n = 0;
+		unsigned n = 0;
 
 		for (unsigned w = 0; w < 4; w++)
-			n += __builtin_popcountll(s->w[w] & COMMON[i].set.w[w]);
+			n += bits_set(s->w[w] & COMMON[i].set.w[w]);
 		out[COMMON[i].kind] += n * COMMON[i].rate / COMMON[i].share;
 	}
 }
 
-double
-pattern_rate(const struct byteset *before, const struct byteset *at, unsigned n)
+static double
+sum_of(const double rate[KINDS])
+{
+	double sum = 0;
+
+	for (unsigned k = 0; k < KINDS; k++)
+		sum += rate[k];
+	return sum;
+}
+
+/* The rate of @n places, and that of the first @nfront of them. */
+static double
+rate_on(const struct byteset *before, const struct byteset *at, unsigned n,
+    unsigned nfront, double *front)
 {
 	/* As in a log or a table, since there it matters most. */
 	static const double first[KINDS] = {0.3, 0.3, 0.1, 0.3};
@@ -646,7 +664,7 @@ pattern_rate(const struct byteset *before, const struct byteset *at, unsigned n)
 	    {0.05, 0.2, 0.5, 0.25},
 	    {0.35, 0.25, 0.1, 0.3},
 	};
-	double rate[KINDS], sum = 0;
+	double rate[KINDS];
 
 	shares(before, rate);
 	for (unsigned k = 0; k < KINDS; k++)
@@ -659,10 +677,25 @@ pattern_rate(const struct byteset *before, const struct byteset *at, unsigned n)
 			for (unsigned m = 0; m < KINDS; m++)
 				to[m] += rate[k] * next[k][m] * share[m];
 		memcpy(rate, to, sizeof rate);
+		if (i + 1 == nfront)
+			*front = sum_of(rate);
 	}
-	for (unsigned k = 0; k < KINDS; k++)
-		sum += rate[k];
-	return sum;
+	return sum_of(rate);
+}
+
+double
+pattern_rate(const struct byteset *before, const struct byteset *at, unsigned n)
+{
+	double front;
+
+	return rate_on(before, at, n, n, &front);
+}
+
+void
+pattern_rates(struct shape *s)
+{
+	s->rate = rate_on(
+	    &s->before, s->at, PATTERN_PLACES, PATTERN_FRONT, &s->front);
 }
 
 void
@@ -693,14 +726,49 @@ struct exact {
 	size_t n;
 };
 
-/* a := a followed by b; false if that is too much. */
+/* The empty text. A whole list is not cleared for it: many are made. */
+static void
+exact_none(struct exact *e)
+{
+	e->list[0] = (struct literal){.len = 0};
+	e->n = 1;
+}
+
+static void
+exact_copy(struct exact *to, const struct exact *from)
+{
+	memcpy(to->list, from->list, from->n * sizeof from->list[0]);
+	to->n = from->n;
+}
+
+/* Each text of a followed by one; false, and a as it was, if too long. */
+static bool
+exact_append(struct exact *a, const struct literal *one)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->list[i].len + one->len > PATTERN_LITERAL_MAX)
+			return false;
+	for (size_t i = 0; i < a->n; i++) {
+		struct literal *t = &a->list[i];
+
+		memcpy(t->text + t->len, one->text, one->len);
+		t->len = (uint8_t)(t->len + one->len);
+		t->fold = t->fold || one->fold;
+	}
+	return true;
+}
+
+/* a := a followed by b; false, and a as it was, if that is too much. */
 static bool
 exact_cross(struct exact *a, const struct exact *b)
 {
-	struct exact c = {.n = 0};
+	struct exact c;
 
 	if (a->n * b->n > EXACT_MAX)
 		return false;
+	if (b->n == 1)
+		return exact_append(a, &b->list[0]);
+	c.n = 0;
 	for (size_t i = 0; i < a->n; i++) {
 		for (size_t k = 0; k < b->n; k++) {
 			struct literal t = a->list[i];
@@ -714,7 +782,7 @@ exact_cross(struct exact *a, const struct exact *b)
 			c.list[c.n++] = t;
 		}
 	}
-	*a = c;
+	exact_copy(a, &c);
 	return true;
 }
 
@@ -729,26 +797,31 @@ exact_union(struct exact *a, const struct exact *b)
 }
 
 /* A letter in both cases is one text that is folded. */
+static void
+exact_byte(const struct byteset *s, uint8_t c, struct exact *out)
+{
+	struct literal t = {.len = 1, .text = {c}};
+
+	if (c >= 'a' && c <= 'z' && byteset_has(s, (uint8_t)(c - 32)))
+		return;
+	if (c >= 'A' && c <= 'Z' && byteset_has(s, (uint8_t)(c + 32))) {
+		t.fold = true;
+		t.text[0] = (uint8_t)(c + 32);
+	}
+	out->list[out->n++] = t;
+}
+
 static bool
 exact_set(const struct byteset *s, struct exact *out)
 {
 	out->n = 0;
 	if (set_count(s) > 8)
 		return false;
-	for (unsigned c = 0; c < 256; c++) {
-		struct literal t = {.len = 1, .text = {(uint8_t)c}};
-		bool letter = c >= 'A' && c <= 'Z';
-
-		if (!byteset_has(s, (uint8_t)c))
-			continue;
-		if (c >= 'a' && c <= 'z' && byteset_has(s, (uint8_t)(c - 32)))
-			continue;
-		if (letter && byteset_has(s, (uint8_t)(c + 32))) {
-			t.fold = true;
-			t.text[0] = (uint8_t)(c + 32);
-		}
-		out->list[out->n++] = t;
-	}
+	for (unsigned w = 0; w < 4; w++)
+		for (uint64_t left = s->w[w]; left != 0; left &= left - 1)
+			exact_byte(s,
+			    (uint8_t)(w * 64 + (unsigned)__builtin_ctzll(left)),
+			    out);
 	return out->n > 0;
 }
 
@@ -757,9 +830,10 @@ static bool exact(const struct node *n, struct exact *out);
 static bool
 exact_repeat(const struct node *n, struct exact *out)
 {
-	struct exact one, power = {.n = 1};
+	struct exact one, power;
 
 	out->n = 0;
+	exact_none(&power);
 	if (n->max > PATTERN_LITERAL_MAX || !exact(n->child, &one))
 		return false;
 	for (uint32_t i = 0; i <= n->max; i++) {
@@ -783,7 +857,7 @@ exact(const struct node *n, struct exact *out)
 		return exact_repeat(n, out);
 	case NODE_EMPTY:
 	case NODE_CAT:
-		*out = (struct exact){.n = 1};
+		exact_none(out);
 		for (const struct node *c = n->child; c != NULL; c = c->next)
 			if (!exact(c, &part) || !exact_cross(out, &part))
 				return false;
@@ -846,6 +920,14 @@ struct run {
 	struct exact texts;
 	uint32_t nearest, farthest;
 };
+
+static void
+run_open(struct run *r, uint32_t nearest, uint32_t farthest)
+{
+	exact_none(&r->texts);
+	r->nearest = nearest;
+	r->farthest = farthest;
+}
 
 static int
 run_close(const struct run *r, struct literals *best)
@@ -915,9 +997,10 @@ static int
 best_concatenation(const struct node *n, uint32_t nearest, uint32_t farthest,
     struct literals *best)
 {
-	struct run run = {{.n = 1}, nearest, farthest};
+	struct run run;
 	int r = 0;
 
+	run_open(&run, nearest, farthest);
 	for (const struct node *c = n->child; c != NULL && r == 0;
 	     c = c->next) {
 		struct exact part;
@@ -927,13 +1010,15 @@ best_concatenation(const struct node *n, uint32_t nearest, uint32_t farthest,
 			r = run_close(&run, best);
 			if (r == 0 && !known)
 				r = best_of(c, nearest, farthest, best);
-			if (known)
-				run = (struct run){part, nearest, farthest};
+			if (known) {
+				run_open(&run, nearest, farthest);
+				exact_copy(&run.texts, &part);
+			}
 		}
 		nearest = plus(nearest, c->least);
 		farthest = plus(farthest, c->most);
 		if (!known)
-			run = (struct run){{.n = 1}, nearest, farthest};
+			run_open(&run, nearest, farthest);
 	}
 	return r != 0 ? r : run_close(&run, best);
 }
@@ -942,12 +1027,13 @@ static int
 best_of(const struct node *n, uint32_t nearest, uint32_t farthest,
     struct literals *best)
 {
-	struct run run = {{.n = 0}, nearest, farthest};
+	struct run run;
 
 	switch (n->kind) {
 	case NODE_EMPTY:
 		return 0;
 	case NODE_SET:
+		run_open(&run, nearest, farthest);
 		return exact(n, &run.texts) ? run_close(&run, best) : 0;
 	case NODE_REP:
 		if (n->min == 0)
@@ -1005,13 +1091,14 @@ lay(const struct node *n, uint64_t at, struct shape *s)
 	const uint64_t all = ((uint64_t)1 << (PATTERN_PLACES + 1)) - 1;
 	uint64_t out = 0;
 
+	if (at == 0)
+		return 0;
 	switch (n->kind) {
 	case NODE_EMPTY:
 		return at;
 	case NODE_SET:
-		for (unsigned i = 0; i < PATTERN_PLACES; i++)
-			if ((at >> i & 1) != 0)
-				set_or(&s->at[i], &n->set);
+		for (uint64_t left = at & all >> 1; left != 0; left &= left - 1)
+			set_or(&s->at[__builtin_ctzll(left)], &n->set);
 		return at << 1 & all;
 	case NODE_CAT:
 		for (const struct node *c = n->child; c != NULL; c = c->next)
@@ -1094,20 +1181,20 @@ shape_from(const struct units *u, size_t from, const struct byteset *edge,
 	} else if (s->nearest > 0) {
 		s->before = s->lead;
 	} else {
-		set_range(&s->before, 0, 255);
+		set_all(&s->before);
 	}
-	for (size_t i = from; i < u->n; i++)
+	for (size_t i = from; i < u->n && at != 0; i++)
 		at = lay(u->list[i], at, s);
 	for (unsigned i = 0; i < PATTERN_PLACES; i++) {
 		/* Behind a list that was cut anything may follow. */
 		if (over)
-			set_range(&s->at[i], 0, 255);
+			set_all(&s->at[i]);
 		if ((at >> i & 1) != 0) {
 			struct byteset free = *edge;
 
 			set_not(&free);
 			if (u->full)
-				set_range(&free, 0, 255);
+				set_all(&free);
 			set_or(&s->at[i], &free);
 			over = true;
 		}
@@ -1132,8 +1219,7 @@ shape_of(const struct node *n, const struct byteset *edge, struct shape *best)
 		double score;
 
 		shape_from(&u, i, edge, &s);
-		s.front = pattern_rate(&s.before, s.at, PATTERN_FRONT);
-		s.rate = pattern_rate(&s.before, s.at, PATTERN_PLACES);
+		pattern_rates(&s);
 		for (uint32_t k = s.farthest - s.nearest; k > 0; k /= 2)
 			s.rate *= 1.3;
 		/* At the start shapes are alike, and share their bucket. */

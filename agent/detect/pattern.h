@@ -33,6 +33,17 @@ byteset_has(const struct byteset *s, uint8_t c)
 	return (s->w[c / 64] >> c % 64 & 1) != 0;
 }
 
+/* bits_set - how many; without the processor's instruction, not by a call. */
+static inline unsigned
+bits_set(uint64_t v)
+{
+	v -= v >> 1 & UINT64_C(0x5555555555555555);
+	v = (v & UINT64_C(0x3333333333333333)) +
+	    (v >> 2 & UINT64_C(0x3333333333333333));
+	v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (unsigned)(v * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* byteset_add - adds each byte of a text. */
 static inline void
 byteset_add(struct byteset *s, const char *text)
@@ -74,6 +85,8 @@ struct shape {
  */
 double pattern_rate(
     const struct byteset *before, const struct byteset *at, unsigned n);
+/* pattern_rates - fills in both rates of a shape by its bytes. */
+void pattern_rates(struct shape *s);
 /* pattern_byte_rate - the estimated share of a text's bytes that are @c. */
 double pattern_byte_rate(uint8_t c);
 

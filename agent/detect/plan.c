@@ -297,8 +297,7 @@ shape_around(
 		if (t->fold && c >= 'a' && c <= 'z')
 			s->at[i].w[c / 64] |= (uint64_t)1 << (c - 32) % 64;
 	}
-	s->rate = pattern_rate(&s->before, s->at, PATTERN_PLACES);
-	s->front = pattern_rate(&s->before, s->at, PATTERN_FRONT);
+	pattern_rates(s);
 }
 
 /*

@@ -336,30 +336,57 @@ add_dir(struct load *l, const char *dir)
 	return r;
 }
 
-/* Ids and uuids are unique in the whole set. */
+/* Equal ones come to stand side by side, in the order of the set. */
+struct known {
+	const char *text;
+	const struct detector *d;
+	size_t at;
+};
+
+static int
+by_known(const void *a, const void *b)
+{
+	const struct known *x = a;
+	const struct known *y = b;
+	int order = strcmp(x->text, y->text);
+
+	if (order != 0)
+		return order;
+	return x->at < y->at ? -1 : 1;
+}
+
 static void
-check_unique(struct load *l)
+tell_twice(struct load *l, const struct detector *a, const struct detector *b,
+    bool by_uuid)
+{
+	if (!by_uuid)
+		loader_note(&l->to, a->at, true, true, "duplicate-id",
+		    "\"%s\" is defined at %s:%u already", a->id, b->at->file,
+		    b->at->line);
+	else if (!str_eq(a->id, b->id))
+		loader_note(&l->to, a->at, true, true, "duplicate-uuid",
+		    "%s has the uuid of %s; each has its own", a->id, b->id);
+}
+
+/* Ids and uuids are unique in the whole set. */
+static int
+check_unique(struct load *l, bool by_uuid)
 {
 	const struct ruleset *r = l->set;
+	OWN_MEM struct known *list = calloc(r->n, sizeof *list);
 
+	if (list == NULL)
+		return -ENOMEM;
 	for (size_t i = 0; i < r->n; i++) {
-		const struct detector *a = r->detectors[i];
+		const struct detector *d = r->detectors[i];
 
-		for (size_t k = 0; k < i; k++) {
-			const struct detector *b = r->detectors[k];
-
-			if (str_eq(a->id, b->id))
-				loader_note(&l->to, a->at, true, true,
-				    "duplicate-id",
-				    "\"%s\" is defined at %s:%u already", a->id,
-				    b->at->file, b->at->line);
-			else if (str_eq(a->uuid, b->uuid))
-				loader_note(&l->to, a->at, true, true,
-				    "duplicate-uuid",
-				    "%s has the uuid of %s; each has its own",
-				    a->id, b->id);
-		}
+		list[i] = (struct known){by_uuid ? d->uuid : d->id, d, i};
 	}
+	qsort(list, r->n, sizeof *list, by_known);
+	for (size_t i = 1; i < r->n; i++)
+		if (str_eq(list[i].text, list[i - 1].text))
+			tell_twice(l, list[i].d, list[i - 1].d, by_uuid);
+	return 0;
 }
 
 static struct detector *
@@ -637,7 +664,11 @@ finish(struct load *l)
 			if (!r->packs[i].detectors[k].overridden)
 				r->detectors[r->n++] =
 				    &r->packs[i].detectors[k];
-	check_unique(l);
+	e = check_unique(l, false);
+	if (e == 0)
+		e = check_unique(l, true);
+	if (e != 0)
+		return e;
 	check_needs(l);
 	policy_lint(r, &l->to);
 	view_lint(r, &l->to);

@@ -95,11 +95,11 @@ classes_init(struct classes *c, const struct shape *shapes, size_t n)
 static double
 class_cost(const struct classes *c, unsigned a, unsigned b)
 {
-	int more_a = 0, more_b = 0;
+	unsigned more_a = 0, more_b = 0;
 
 	for (size_t w = 0; w < c->words; w++) {
-		more_a += __builtin_popcountll(c->in[b][w] & ~c->in[a][w]);
-		more_b += __builtin_popcountll(c->in[a][w] & ~c->in[b][w]);
+		more_a += bits_set(c->in[b][w] & ~c->in[a][w]);
+		more_b += bits_set(c->in[a][w] & ~c->in[b][w]);
 	}
 	return more_a * c->rate[a] + more_b * c->rate[b];
 }

@@ -200,6 +200,16 @@ struct style {
 	struct converters *open; /* borrowed */
 };
 
+/* A byte as a pattern writes it. */
+static void
+put_byte(struct buf *out, uint8_t c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char text[4] = {'\\', 'x', digits[c >> 4], digits[c & 15]};
+
+	buf_put(out, text, sizeof text);
+}
+
 /* Appends one code point in both its cases. */
 static bool
 put_char(
@@ -216,16 +226,21 @@ put_char(
 	if (!classes && m > 0)
 		buf_printf(out, "(?:");
 	for (size_t i = 0; i < n; i++) {
-		if (classes && one[i] != two[i])
-			buf_printf(out, "[\\x%02x\\x%02x]", one[i], two[i]);
-		else
-			buf_printf(out, "\\x%02x", one[i]);
+		bool both = classes && one[i] != two[i];
+
+		if (both)
+			buf_put_u8(out, '[');
+		put_byte(out, one[i]);
+		if (both) {
+			put_byte(out, two[i]);
+			buf_put_u8(out, ']');
+		}
 	}
 	if (classes || m == 0)
 		return true;
 	buf_printf(out, "|");
 	for (size_t i = 0; i < m; i++)
-		buf_printf(out, "\\x%02x", two[i]);
+		put_byte(out, two[i]);
 	buf_printf(out, ")");
 	return true;
 }
