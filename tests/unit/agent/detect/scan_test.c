@@ -68,6 +68,7 @@ static const struct {
     {"(?<![A-Za-z0-9_])", "(?![A-Za-z0-9_])"},
     {"(?<!\\d)", "(?!\\d)"},
     {"(?<![A-Za-z0-9])", "(?![A-Za-z0-9])"},
+    {"(?<![A-Za-z0-9_-])", "(?![A-Za-z0-9_-])"},
 };
 static const char *const BOUNDARY[] = {
     "none", "word", "digit", "alnum", "token"};
