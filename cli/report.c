@@ -28,7 +28,7 @@
 #define TIMEOUT_US 120000000
 
 struct ask {
-	const char *state, *user, *provider, *format;
+	const char *state, *user, *provider, *format, *view;
 	int64_t from_us, to_us; /* 0 is open */
 };
 
@@ -78,6 +78,7 @@ send_ask(int fd, const struct ask *a)
 	buf_put_u64(&m, (uint64_t)a->from_us);
 	buf_put_u64(&m, (uint64_t)a->to_us);
 	buf_put_str(&m, a->format);
+	buf_put_str(&m, a->view);
 	return ipc_send_buf(fd, WIRE_ASK, &m, -1);
 }
 
@@ -229,6 +230,8 @@ take_arguments(int argc, char **argv, struct ask *a)
 			a->provider = value;
 		else if (str_eq(argv[i], "--format"))
 			a->format = value;
+		else if (str_eq(argv[i], "--view"))
+			a->view = value;
 		else if (str_eq(argv[i], "--state"))
 			a->state = value;
 		else if (str_eq(argv[i], "--user"))
@@ -247,6 +250,8 @@ take_arguments(int argc, char **argv, struct ask *a)
 	if (!str_eq(a->format, "html") && !str_eq(a->format, "json") &&
 	    !str_eq(a->format, "csv"))
 		return cli_usage("report", "--format: html, json or csv");
+	if (strlen(a->view) >= WIRE_VIEW_MAX)
+		return cli_usage("report", "--view: is too long");
 	if (a->to_us != 0 && a->to_us <= a->from_us)
 		return cli_usage("report", "--to: lies before --from");
 	return CLI_OK;
@@ -255,8 +260,10 @@ take_arguments(int argc, char **argv, struct ask *a)
 static int
 run(int argc, char **argv)
 {
-	struct ask a = {
-	    .state = CONTROL_STATE, .format = "json", .user = default_user()};
+	struct ask a = {.state = CONTROL_STATE,
+	    .format = "json",
+	    .view = "",
+	    .user = default_user()};
 	struct answer out = {.body = -1};
 	struct diag why = {""};
 	int r = take_arguments(argc, argv, &a);
@@ -282,7 +289,8 @@ static const char HELP[] =
     "Example: sudo chaperone report --provider acme --format html > acme.html\n"
     "\n"
     "Usage: chaperone report --provider P [--from T] [--to T]\n"
-    "       [--format html|json|csv] [--user NAME] [--state DIR]\n\n"
+    "       [--format html|json|csv] [--view VIEW] [--user NAME] [--state DIR]\n"
+    "\n"
     "Writes what the collector of this machine holds of a provider: who, what,\n"
     "where to, how surely, and how much of the time was observed. That it was\n"
     "read, and by whom (--user, or who is behind sudo), is recorded first.\n\n"
@@ -292,6 +300,9 @@ static const char HELP[] =
     "  --to T     the same, not included; left out: until now\n"
     "  --format   json, if it is left out (or --json); the keys: man\n"
     "             chaperone-report\n"
+    "  --view     what a regulation asks about, as hipaa: a view of the rules\n"
+    "             that the collector is configured with; other findings are\n"
+    "             counted\n"
     "  --state    the collector's, /var/lib/chaperone-collector if left out\n"
     "\n"
     "unassigned, staff and unknown are providers, too.\n\n"

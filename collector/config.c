@@ -13,6 +13,8 @@
  *   people: ADDRESS:PORT     default: 127.0.0.1:9443
  *   names: [NAME, ...]       default: the host's name, localhost, 127.0.0.1,
  *                            ::1, and the two addresses where they name one
+ *   rules: [DIR, ...]        default: none; their policies and views are what
+ *                            reports are made with
  */
 #include "collector/config.h"
 
@@ -27,7 +29,7 @@
 #include "lib/own.h"
 
 static const char *const KEYS[] = {
-    "name", "state", "agents", "people", "names", NULL};
+    "name", "state", "agents", "people", "names", "rules", NULL};
 
 void
 config_done(struct config *c)
@@ -38,6 +40,8 @@ config_done(struct config *c)
 	free(c->people);
 	for (size_t i = 0; i < c->nnames; i++)
 		free(c->names[i]);
+	for (size_t i = 0; i < c->nrules; i++)
+		free(c->rules[i]);
 	*c = (struct config){0};
 }
 
@@ -220,6 +224,30 @@ read_names(const struct yaml *y, struct config *c, struct diag *why)
 }
 
 static int
+read_rules(const struct yaml *y, struct config *c, struct diag *why)
+{
+	if (y == NULL)
+		return 0;
+	if (y->kind != YAML_LIST || y->child == NULL)
+		return yaml_fail(y, why, "rules must be a list: [DIR, ...]");
+	for (const struct yaml *m = y->child; m != NULL; m = m->next) {
+		int r = 0;
+
+		if (c->nrules == CONFIG_RULES_MAX)
+			return yaml_fail(m, why, "more than %d directories",
+			    CONFIG_RULES_MAX);
+		if (m->kind != YAML_SCALAR || m->text[0] != '/')
+			return yaml_fail(
+			    m, why, "a path must be absolute, from / on");
+		r = copy(&c->rules[c->nrules], m->text);
+		if (r != 0)
+			return r;
+		c->nrules++;
+	}
+	return 0;
+}
+
+static int
 read_all(const struct yaml *y, struct config *c, struct diag *why)
 {
 	const struct yaml *state = yaml_get(y, "state");
@@ -232,7 +260,8 @@ read_all(const struct yaml *y, struct config *c, struct diag *why)
 	    (r = read_text(state, &c->state, why)) != 0 ||
 	    (r = read_listen(yaml_get(y, "agents"), &c->agents, why)) != 0 ||
 	    (r = read_listen(yaml_get(y, "people"), &c->people, why)) != 0 ||
-	    (r = read_names(yaml_get(y, "names"), c, why)) != 0)
+	    (r = read_names(yaml_get(y, "names"), c, why)) != 0 ||
+	    (r = read_rules(yaml_get(y, "rules"), c, why)) != 0)
 		return r;
 	if (state != NULL && c->state[0] != '/')
 		return yaml_fail(

@@ -13,6 +13,7 @@
 #include "lib/own.h"
 
 #define CONFIG_NAMES_MAX 32
+#define CONFIG_RULES_MAX 16
 
 struct config {
 	char *name; /* of the collector, in its log and its receipts */
@@ -21,6 +22,8 @@ struct config {
 	char *people; /* the same for people */
 	char *names[CONFIG_NAMES_MAX + 1]; /* of the certificate; NULL-ended */
 	size_t nnames;
+	char *rules[CONFIG_RULES_MAX + 1]; /* directories; NULL-ended */
+	size_t nrules;
 };
 
 /*

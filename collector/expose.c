@@ -14,9 +14,14 @@
 #include "collector/report/report.h"
 #include "collector/store/query.h"
 #include "collector/wire.h"
+#include "lib/json.h"
+#include "lib/packs.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
+
+/* Names of detectors and classes that found something. */
+#define SHOWN_MAX (4 * 1024 * 1024)
 
 static const struct form {
 	const char *name, *type;
@@ -37,6 +42,18 @@ form_named(const char *name)
 	return NULL;
 }
 
+static const char *
+view_of(const struct expose_ask *a)
+{
+	return a->view != NULL ? a->view : "";
+}
+
+static const struct yaml *
+find_view(const struct expose_ask *a)
+{
+	return a->packs == NULL ? NULL : packs_view(a->packs, view_of(a));
+}
+
 uint32_t
 expose_check(const struct expose_ask *a, struct diag *why)
 {
@@ -53,6 +70,13 @@ expose_check(const struct expose_ask *a, struct diag *why)
 		(void)diag_set(why, -EINVAL, "nobody asks");
 	else if (form_named(a->format) == NULL)
 		(void)diag_set(why, -EINVAL, "the format is html, json or csv");
+	else if (!str_utf8(view_of(a), strlen(view_of(a))))
+		(void)diag_set(why, -EINVAL, "a name is not UTF-8");
+	else if (view_of(a)[0] != '\0' && find_view(a) == NULL)
+		(void)diag_set(why, -EINVAL,
+		    a->packs == NULL
+			? "no rules are configured, and so no view"
+			: "the configured rules have no such view");
 	else if (a->from_us < 0 || a->to_us < 0 ||
 		 (a->to_us != 0 && a->from_us >= a->to_us))
 		(void)diag_set(
@@ -85,15 +109,93 @@ cover_hosts(struct query *q, struct exposure *e)
 	return r;
 }
 
+/* ---- a view ---- */
+
+struct choice {
+	const struct packs *packs;
+	const struct yaml *view;
+	struct exposure *e;
+	struct json json;
+};
+
 static int
-fill(const char *path, struct exposure *e, struct diag *why)
+choose(void *ctx, const struct query_kind *k)
+{
+	struct choice *c = ctx;
+
+	if (packs_shows(c->packs, c->view, k->detector, k->class_name)) {
+		json_str(&c->json, NULL, k->key);
+		return 0;
+	}
+	c->e->others += k->findings;
+	c->e->other_kinds++;
+	return 0;
+}
+
+/* Which detectors the view shows, of those that found something. */
+static int
+look_through(struct query *q, const struct packs *packs,
+    const struct yaml *view, struct exposure *e)
+{
+	OWN(buf_done) struct buf b = {0};
+	struct choice c = {packs, view, e, {0}};
+	int r;
+
+	e->view = exposure_text(e, yaml_get(view, "id")->text);
+	e->view_title = exposure_text(e, yaml_get(view, "title")->text);
+	e->view_law = exposure_text(e, yaml_get(view, "regulation")->text);
+	buf_init(&b, SHOWN_MAX);
+	json_init(&c.json, &b);
+	json_begin_array(&c.json, NULL);
+	r = query_kinds(q, e, choose, &c);
+	json_end_array(&c.json);
+	if (r == 0)
+		r = buf_error(&b);
+	if (r != 0)
+		return r;
+	e->shown = exposure_text(e, buf_text(&b));
+	return exposure_error(e);
+}
+
+/* ---- policies ---- */
+
+/* All findings are weighed, also those that a view does not show. */
+static int
+weigh(struct query *q, const struct packs *packs, struct exposure *e)
+{
+	struct policies_work *w;
+	int r = policies_new(e, packs, &w), end;
+
+	if (r != 0)
+		return r;
+	r = query_findings(q, e, policies_finding, w);
+	end = policies_end(w);
+	return r != 0 ? r : end;
+}
+
+static int
+fill_exposure(struct query *q, const struct expose_ask *a, struct exposure *e)
+{
+	const struct yaml *view = find_view(a);
+	int r = view != NULL ? look_through(q, a->packs, view, e) : 0;
+
+	if (r == 0)
+		r = query_exposure(q, e);
+	if (r == 0 && a->packs != NULL)
+		r = weigh(q, a->packs, e);
+	return r;
+}
+
+static int
+fill(const struct expose_ask *a, const char *path, struct exposure *e,
+    struct diag *why)
 {
 	OWN(query_closep) struct query *q = NULL;
 	int r = query_open(path, &q, why);
 
 	if (r == 0)
 		r = e->provider == NULL ? query_index(q, e)
-					: query_exposure(q, e);
+					: fill_exposure(q, a, e);
 	return r != 0 ? r : cover_hosts(q, e);
 }
 
@@ -115,7 +217,7 @@ expose_body(const char *path, const struct expose_ask *a, struct buf *out,
 	must(f != NULL);
 	if (str_eq(a->action, "report"))
 		e.provider = a->provider;
-	r = fill(path, &e, why);
+	r = fill(a, path, &e, why);
 	if (r == 0) {
 		(e.provider != NULL ? f->exposure : f->index)(&e, out);
 		r = buf_error(out);

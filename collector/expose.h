@@ -11,9 +11,13 @@
 #include "lib/diag.h"
 #include "lib/own.h"
 
+struct packs;
+
 /* The texts of WIRE_ASK; see collector/wire.h. */
 struct expose_ask {
 	const char *user, *via, *action, *provider, *format;
+	const char *view; /* NULL or "": everything is shown */
+	const struct packs *packs; /* NULL: none are configured */
 	int64_t from_us, to_us; /* 0 is open */
 	int64_t now_us;
 };

@@ -20,6 +20,7 @@
 #include "collector/init.h"
 #include "collector/roles.h"
 #include "lib/log.h"
+#include "lib/packs.h"
 #include "lib/str.h"
 #include "lib/supervise.h"
 
@@ -171,6 +172,15 @@ run(struct collector *c, const char *path, struct diag *why)
 	return r;
 }
 
+/* What report will read: a fault keeps the collector from starting. */
+static int
+check_rules(const struct config *c, struct diag *why)
+{
+	OWN(packs_freep) struct packs *p = NULL;
+
+	return packs_load((const char *const *)c->rules, c->nrules, &p, why);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -196,6 +206,11 @@ main(int argc, char **argv)
 	find_bin(&c);
 	if (config_read(path, &c.config, &why) != 0) {
 		log_error("%s", why.text);
+		return 3;
+	}
+	if (check_rules(&c.config, &why) != 0) {
+		log_error("rules: %s", why.text);
+		config_done(&c.config);
 		return 3;
 	}
 	lock = lock_state(c.config.state, &why);

@@ -26,6 +26,7 @@
 #include "lib/entry.h"
 #include "lib/jail.h"
 #include "lib/log.h"
+#include "lib/packs.h"
 #include "lib/proc.h"
 #include "lib/reach.h"
 #include "lib/str.h"
@@ -58,12 +59,14 @@ struct ask {
 	char action[WIRE_WORD_MAX];
 	char provider[WIRE_PROVIDER_MAX];
 	char format[WIRE_WORD_MAX];
+	char view[WIRE_VIEW_MAX];
 	int64_t from_us, to_us;
 };
 
 struct report {
 	struct proc proc;
 	char path[4096]; /* of the database */
+	struct packs *packs; /* NULL: none are configured */
 	uid_t owner; /* who started us, and root, may call */
 	int listener;
 	int callers[CALLERS_MAX];
@@ -168,6 +171,8 @@ produce(const struct ask *a)
 	    .action = a->action,
 	    .provider = a->provider,
 	    .format = a->format,
+	    .view = a->view,
+	    .packs = self.packs,
 	    .from_us = a->from_us,
 	    .to_us = a->to_us,
 	    .now_us = clock_now().wall_us};
@@ -234,6 +239,8 @@ send_record(const struct ask *a)
 	put_bound(&d, "from", a->from_us);
 	put_bound(&d, "to", a->to_us);
 	draft_text(&d, "format", a->format);
+	if (a->view[0] != '\0')
+		draft_text(&d, "view", a->view);
 	buf_init(&m, IPC_MAX);
 	buf_put_u64(&m, a->id);
 	draft_encode(&d, &m);
@@ -270,6 +277,7 @@ take_ask(struct asker from, struct cur *c)
 	a.from_us = (int64_t)cur_u64(c);
 	a.to_us = (int64_t)cur_u64(c);
 	cur_str(c, a.format, sizeof a.format);
+	cur_str(c, a.view, sizeof a.view);
 	if (cur_end(c) != 0) {
 		refuse(&a, 400, "the question cannot be read");
 		return;
@@ -282,6 +290,8 @@ take_ask(struct asker from, struct cur *c)
 	e.action = a.action;
 	e.provider = a.provider;
 	e.format = a.format;
+	e.view = a.view;
+	e.packs = self.packs;
 	e.from_us = a.from_us;
 	e.to_us = a.to_us;
 	status = expose_check(&e, &why);
@@ -488,6 +498,20 @@ open_listener(const char *state)
 		die(at.sun_path, strerror(errno));
 }
 
+/* Before the jail, as root: the packs need not be everybody's to read. */
+static void
+load_packs(const char *path)
+{
+	OWN(config_donep) struct config c = {0};
+	struct diag why = {""};
+
+	if (config_read(path, &c, &why) != 0)
+		die("configuration", why.text);
+	if (c.nrules > 0 && packs_load((const char *const *)c.rules, c.nrules,
+				&self.packs, &why) != 0)
+		die("rules", why.text);
+}
+
 static void
 enter(const char *state)
 {
@@ -520,6 +544,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < CALLERS_MAX; i++)
 		self.callers[i] = -1;
 	self.owner = geteuid();
+	load_packs(args.config);
 	open_listener(args.state);
 	enter(args.state);
 	proc_ready(&self.proc, "");
@@ -528,6 +553,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < CALLERS_MAX; i++)
 		own_close(&self.callers[i]);
 	own_close(&self.listener);
+	packs_free(self.packs);
 	free(self.proc.in);
 	return 0;
 }

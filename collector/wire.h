@@ -16,7 +16,7 @@ enum wire_type {
 	WIRE_ASK = MESSAGE_COLLECTOR_FIRST, /* u64 id, str user, str via (page
 			cli), str action (index report), str provider,
 			u64 from_us, u64 to_us (0 is open), str format (html
-			json csv) */
+			json csv), str view (may be empty) */
 	WIRE_ANSWER, /* u64 id, u32 status, str content_type, str error,
 			u8 flags (wire_flags); fd = a sealed memfd with the
 			body, absent on error */
@@ -82,6 +82,7 @@ enum wire_bounds {
 	WIRE_USER_MAX = 128, /* who asks */
 	WIRE_PROVIDER_MAX = 257,
 	WIRE_WORD_MAX = 16, /* via, action, format */
+	WIRE_VIEW_MAX = 64,
 };
 
 #endif

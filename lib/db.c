@@ -501,6 +501,12 @@ stmt_reset(struct stmt *s)
 	s->err = 0;
 }
 
+int
+stmt_binds(struct stmt *s)
+{
+	return sqlite3_bind_parameter_count(s->s);
+}
+
 bool
 stmt_is_null(struct stmt *s, int i)
 {

@@ -47,6 +47,8 @@ void stmt_bind_text(struct stmt *s, int i, const char *v); /* NULL is NULL */
 void stmt_bind_blob(struct stmt *s, int i, const void *v, size_t len);
 /* stmt_step - 1 for a row, 0 at the end (and reset), or negative errno. */
 int stmt_step(struct stmt *s) MUST_CHECK;
+/* stmt_binds - the number of the last parameter. */
+int stmt_binds(struct stmt *s);
 /* stmt_run - step to the end, reset, clear bindings; 0 or negative errno. */
 int stmt_run(struct stmt *s) MUST_CHECK;
 void stmt_reset(struct stmt *s);

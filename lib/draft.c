@@ -53,7 +53,7 @@ static const char *const ENROL_FIELDS[] = {
     "agent", "host", "spki", "vkey", NULL};
 static const char *const REVOKE_FIELDS[] = {"agent", "why", NULL};
 static const char *const ACCESS_FIELDS[] = {
-    "user", "via", "action", "provider", "from", "to", "format", NULL};
+    "user", "via", "action", "provider", "from", "to", "format", "view", NULL};
 static const char *const ALARM_FIELDS[] = {"agent", "kind", "detail", NULL};
 
 static const struct draft_type TYPES[] = {

@@ -140,6 +140,10 @@ exposure_done(struct exposure *e)
 	free(e->rules);
 	free(e->days);
 	free(e->providers);
+	free(e->policies);
+	free(e->hits);
+	free(e->conditions);
+	free(e->behind);
 	free_texts(e->texts);
 	*e = (struct exposure){0};
 }

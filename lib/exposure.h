@@ -191,6 +191,51 @@ struct exposure_provider {
 	int64_t first_us, last_us;
 };
 
+/* A finding as policies weigh it; borrowed texts, NULL is unknown. */
+struct exposure_event {
+	const char *agent, *host, *person, *channel, *op, *path, *member;
+	const char *flow, *dst, *server, *detector, *class_name, *confidence;
+	const char *tag;
+	uint64_t unique; /* distinct values */
+	bool capped;
+	int64_t at_us;
+};
+
+/* A policy that findings were held against. */
+struct exposure_policy {
+	const char *id, *title, *level, *then;
+	bool applies; /* its scope is about this provider */
+	bool cut; /* a person has more findings than were weighed */
+	uint64_t people; /* who met it */
+};
+
+/* Somebody who met a policy. */
+struct exposure_hit {
+	size_t policy; /* its place in the list */
+	const char *person;
+	int64_t first_us, last_us; /* when it was met, by findings */
+	uint64_t times; /* that it began to be met */
+	size_t condition, nconditions; /* of the list of conditions */
+	size_t behind, nbehind; /* of the list of what is behind it */
+	uint64_t more; /* findings behind it that are not in the list */
+};
+
+struct exposure_condition {
+	const char *subject; /* "detector pci.pan" */
+	uint64_t wanted, unique; /* the most while the policy was met */
+	int64_t window_us; /* 0: the whole period */
+	bool capped;
+};
+
+/* An object whose findings are behind a hit. */
+struct exposure_behind {
+	const char *host, *channel, *op, *path, *member, *dst, *server;
+	const char *detector, *class_name, *confidence;
+	uint64_t records, entries;
+	bool capped;
+	int64_t first_us, last_us;
+};
+
 /* Lists that can be cut, by their place in exposure.more. */
 enum exposure_list {
 	LIST_PEOPLE,
@@ -236,6 +281,18 @@ struct exposure {
 	size_t nhosts, npeople, ntraits, nclasses, ndetectors, nfindings;
 	size_t nplaces, nsent, ntransfers, ngaps, nalarms, nrules, ndays;
 	size_t nproviders, nallows;
+	const char *view, *view_title,
+	    *view_law; /* NULL: everything is shown */
+	const char *shown; /* what the view shows, for the query */
+	uint64_t others,
+	    other_kinds; /* findings that it does not show, and of how
+				    many detectors */
+	bool weighed; /* there are policies to be told of */
+	struct exposure_policy *policies;
+	struct exposure_hit *hits; /* by person, then by policy */
+	struct exposure_condition *conditions;
+	struct exposure_behind *behind;
+	size_t npolicies, nhits, nconditions, nbehind;
 	bool cut[LIST_COUNT]; /* there is more than EXPOSURE_ROWS_MAX */
 	uint64_t files_touched; /* distinct files with a finding */
 	int64_t us[COVERAGE_STATES]; /* of all hosts */

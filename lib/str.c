@@ -125,6 +125,15 @@ utf8_len(const uint8_t *p, size_t left)
 }
 
 bool
+str_id(const char *s, size_t max)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_.-");
+
+	return n > 0 && s[n] == '\0' && n <= max && s[0] != '.' &&
+	       s[n - 1] != '.';
+}
+
+bool
 str_utf8(const void *data, size_t len)
 {
 	const uint8_t *p = data;

@@ -31,6 +31,10 @@ bool str_starts(const char *s, const char *prefix);
  */
 int str_u64(const char *s, uint64_t max, uint64_t *out) MUST_CHECK;
 
+/* str_id - small letters, digits, "_", "-" and ".", at most @max of them, none
+ * of the ends a ".". */
+bool str_id(const char *s, size_t max);
+
 /* str_utf8 - true if the bytes are well-formed UTF-8 (RFC 3629 section 4). */
 bool str_utf8(const void *data, size_t len);
 /*

@@ -57,7 +57,7 @@ identity(const struct yaml *y, bool site, struct allow *a, struct diag *why)
 	    (site && (r = text_needed(y, "detector", &a->detector, why)) != 0))
 		return r;
 	must(a->id != NULL && a->until != NULL); /* as text_needed promises */
-	if (!detector_id(a->id, sizeof((struct finding *)0)->allow - 1))
+	if (!str_id(a->id, sizeof((struct finding *)0)->allow - 1))
 		return yaml_fail(yaml_get(y, "id"), why,
 		    "an id is small letters, digits, \"_\", \"-\" and \".\", "
 		    "at most %zu",

@@ -126,15 +126,6 @@ is_uuid(const char *s)
 	return s[36] == '\0';
 }
 
-bool
-detector_id(const char *s, size_t max)
-{
-	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_.-");
-
-	return n > 0 && s[n] == '\0' && n <= max && s[0] != '.' &&
-	       s[n - 1] != '.';
-}
-
 static int
 identity(const struct yaml *y, struct detector *d, struct diag *why)
 {
@@ -158,12 +149,11 @@ identity(const struct yaml *y, struct detector *d, struct diag *why)
 	    (r = yaml_text(class, &d->class_name, why)) != 0 ||
 	    (r = yaml_text(uuid, &d->uuid, why)) != 0)
 		return r;
-	if (!detector_id(d->id, sizeof((struct finding *)0)->detector - 1))
+	if (!str_id(d->id, sizeof((struct finding *)0)->detector - 1))
 		return yaml_fail(id, why,
 		    "an id is small letters, digits, \"_\", \"-\" and \".\", "
 		    "at most 95");
-	if (!detector_id(
-		d->class_name, sizeof((struct finding *)0)->class_name - 1))
+	if (!str_id(d->class_name, sizeof((struct finding *)0)->class_name - 1))
 		return yaml_fail(class, why,
 		    "a class is small letters, digits, \"_\" and \".\"");
 	if (!is_uuid(d->uuid))

@@ -14,7 +14,9 @@
 #include <string.h>
 
 #include "agent/detect/rules.h"
+#include "lib/policy.h"
 #include "lib/str.h"
+#include "lib/view.h"
 
 #include "lib/own.h"
 
@@ -417,7 +419,8 @@ pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 			&p->nallows, &d));
 	d = (struct diag){""};
 	if (r == 0)
-		r = told(l, &d, policy_parse(yaml_get(doc, "policies"), &d));
+		r = told(l, &d,
+		    policy_parse(yaml_get(doc, "policies"), NULL, NULL, &d));
 	if (r != 0)
 		return r;
 	d = (struct diag){""};

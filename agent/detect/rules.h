@@ -271,8 +271,6 @@ int terms_encode(const char *text, size_t len, const char *encoding,
 /* detector_points - the points of the evidence of @bits that a level asks for. */
 unsigned detector_points(
     const struct detector *d, const struct level *l, uint64_t bits);
-/* detector_id - small letters, digits, "_", "-" and ".", at most @max of them. */
-bool detector_id(const char *s, size_t max);
 /* allow_guessable - whether a detector's values can all be tried. */
 bool allow_guessable(const struct detector *d);
 /*
@@ -282,11 +280,7 @@ bool allow_guessable(const struct detector *d);
 int allows_parse(const struct yaml *y, bool site, struct allow **out, size_t *n,
     struct diag *why) MUST_CHECK;
 
-/*
- * policy_parse - checks the list under "policies"; @y may be NULL.
- * policy_lint - tells conditions about what no detector of the set finds.
- */
-int policy_parse(const struct yaml *y, struct diag *why) MUST_CHECK;
+/* policy_lint - tells conditions about what no detector of the set finds. */
 void policy_lint(const struct ruleset *r, struct loader *l);
 
 /*
@@ -298,15 +292,12 @@ bool sample_is_raw(const char *encoding);
 int sample_encode(
     const struct sample *s, const char *encoding, struct buf *out) MUST_CHECK;
 
-/* view_parse, view_lint - the same for the list under "views". */
-int view_parse(const struct yaml *y, struct diag *why) MUST_CHECK;
+/* view_lint - the same for the list under "views". */
 void view_lint(const struct ruleset *r, struct loader *l);
 /* view_find - a view of the set by its id, or NULL. */
 const struct yaml *view_find(const struct ruleset *r, const char *id);
-/* view_shows - whether a view shows a detector. */
-bool view_shows(const struct yaml *view, const struct detector *d);
-/* view_class - whether a class is @wanted or one below it. */
-bool view_class(const char *class_name, const char *wanted);
+/* view_shows_detector - whether a view shows a detector. */
+bool view_shows_detector(const struct yaml *view, const struct detector *d);
 
 /* subset_check - refuses what the matching stages do not share. */
 int subset_check(const char *pattern, struct diag *why) MUST_CHECK;

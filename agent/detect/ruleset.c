@@ -785,7 +785,7 @@ ruleset_view(const struct ruleset *r, const char *view, const char *detector)
 		return v != NULL;
 	for (size_t i = 0; i < r->n; i++)
 		if (str_eq(r->detectors[i]->id, detector))
-			return view_shows(v, r->detectors[i]);
+			return view_shows_detector(v, r->detectors[i]);
 	return false;
 }
 

@@ -1,131 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * view - what a regulation asks about, as a choice among detectors.
+ * view - the views of a set, held against its detectors.
  *
- * Owns: the keys of a view, and which detectors it shows.
- * Never: changes what is detected: a view is a way to look at findings.
+ * Owns: which of the set's detectors a view shows, and what is odd about it.
+ * Never: knows the keys of a view (lib/view.h does).
  */
 #include <errno.h>
 #include <string.h>
 
 #include "agent/detect/rules.h"
 #include "lib/str.h"
+#include "lib/view.h"
 
 #include "lib/own.h"
 
-enum { VIEWS_MAX = 200, CHOICES_MAX = 1000 };
-
-static const char *const CHOICES[] = {"ids", "classes", "tags", NULL};
-
-static int
-text_list(const struct yaml *y, struct diag *why)
-{
-	size_t n = 0;
-
-	if (y == NULL)
-		return 0;
-	if (y->kind != YAML_LIST || y->child == NULL)
-		return yaml_fail(y, why, "%s must be a list of texts", y->key);
-	for (const struct yaml *t = y->child; t != NULL; t = t->next)
-		if (t->kind != YAML_SCALAR || t->len == 0 || ++n > CHOICES_MAX)
-			return yaml_fail(
-			    t, why, "must be a text, one of %d", CHOICES_MAX);
-	return 0;
-}
-
-static int
-view_one(const struct yaml *y, struct diag *why)
-{
-	static const char *const keys[] = {
-	    "id", "title", "regulation", "references", "select", NULL};
-	static const char *const select_keys[] = {
-	    "ids", "classes", "tags", NULL};
-	const struct yaml *select = yaml_get(y, "select");
-	const char *text = "";
-	int r = yaml_keys(y, "a view", keys, why);
-
-	for (size_t i = 0; i < 3 && r == 0; i++) {
-		const struct yaml *t = yaml_get(y, keys[i]);
-
-		if (t == NULL)
-			return yaml_fail(
-			    y, why, "a view needs the key \"%s\"", keys[i]);
-		r = yaml_text(t, &text, why);
-		if (r == 0 && i == 0 && !detector_id(text, 63))
-			return yaml_fail(t, why,
-			    "an id is small letters, digits, \"_\", \"-\" and "
-			    "\".\", at most 63");
-	}
-	if (r == 0)
-		r = text_list(yaml_get(y, "references"), why);
-	if (r != 0)
-		return r;
-	if (select == NULL || select->child == NULL)
-		return yaml_fail(y, why, "a view needs the key \"select\"");
-	r = yaml_keys(select, "select", select_keys, why);
-	for (size_t i = 0; CHOICES[i] != NULL && r == 0; i++)
-		r = text_list(yaml_get(select, CHOICES[i]), why);
-	return r;
-}
-
-int
-view_parse(const struct yaml *y, struct diag *why)
-{
-	size_t n = 0;
-	int r = 0;
-
-	if (y == NULL)
-		return 0;
-	if (y->kind != YAML_LIST)
-		return yaml_fail(y, why, "views must be a list");
-	for (const struct yaml *t = y->child; t != NULL && r == 0;
-	     t = t->next) {
-		if (++n > VIEWS_MAX)
-			return yaml_fail(
-			    t, why, "more than %d views", VIEWS_MAX);
-		r = view_one(t, why);
-	}
-	return r;
-}
-
 bool
-view_class(const char *class_name, const char *wanted)
+view_shows_detector(const struct yaml *view, const struct detector *d)
 {
-	size_t len = strlen(wanted);
+	const struct view_subject s = {
+	    d->id, d->class_name, yaml_get(d->at, "tags")};
 
-	return strncmp(class_name, wanted, len) == 0 &&
-	       (class_name[len] == '.' || class_name[len] == '\0');
-}
-
-/* Whether one text of a choice is this detector's. */
-static bool
-chosen(const struct detector *d, const char *choice, const char *text)
-{
-	const struct yaml *t = yaml_get(d->at, "tags");
-
-	if (str_eq(choice, "ids"))
-		return str_eq(d->id, text);
-	if (str_eq(choice, "classes"))
-		return view_class(d->class_name, text);
-	for (t = t != NULL ? t->child : NULL; t != NULL; t = t->next)
-		if (str_eq(t->text, text))
-			return true;
-	return false;
-}
-
-bool
-view_shows(const struct yaml *view, const struct detector *d)
-{
-	const struct yaml *select = yaml_get(view, "select");
-
-	for (size_t i = 0; CHOICES[i] != NULL; i++) {
-		const struct yaml *t = yaml_get(select, CHOICES[i]);
-
-		for (t = t != NULL ? t->child : NULL; t != NULL; t = t->next)
-			if (chosen(d, CHOICES[i], t->text))
-				return true;
-	}
-	return false;
+	return view_shows(view, &s);
 }
 
 const struct yaml *
@@ -156,7 +51,7 @@ view_lint(const struct ruleset *r, struct loader *l)
 				    "there is a view \"%s\" already",
 				    yaml_get(v, "id")->text);
 			for (size_t i = 0; i < r->n; i++)
-				n += view_shows(v, r->detectors[i]);
+				n += view_shows_detector(v, r->detectors[i]);
 			if (n == 0)
 				loader_note(l, v, false, false, "empty-view",
 				    "the view \"%s\" shows no detector of the "

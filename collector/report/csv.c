@@ -4,7 +4,9 @@
  *
  * Owns: the columns, in docs/man/chaperone-report.1, and their order. Rows are
  * of these kinds: coverage (one a host, so that the denominator travels along),
- * finding, place, transfer, and cut (a list with more rows than are shown); a
+ * finding, place, transfer, policy (somebody met it; one a condition), behind (a
+ * finding behind it), other (findings that the view does not show, counted), and
+ * cut (a list with more rows than are shown); a
  * column that does not apply is empty, as is
  * what is unknown.
  * Format: RFC 4180: CRLF, quotes where needed, doubled within. A cell that
@@ -53,6 +55,8 @@ enum column {
 	COLUMN_UNKNOWN,
 	COLUMN_ALLOW,
 	COLUMN_ALLOW_UNTIL,
+	COLUMN_POLICY,
+	COLUMN_LEVEL,
 	COLUMNS
 };
 
@@ -89,6 +93,8 @@ static const char *const NAMES[COLUMNS] = {
     [COLUMN_UNKNOWN] = "seconds_unknown",
     [COLUMN_ALLOW] = "allow",
     [COLUMN_ALLOW_UNTIL] = "allow_until",
+    [COLUMN_POLICY] = "policy",
+    [COLUMN_LEVEL] = "level",
 };
 
 /* One row in the making: borrowed texts, and room for numbers. */
@@ -232,6 +238,70 @@ put_transfer(struct buf *out, const struct exposure_transfer *t)
 }
 
 static void
+put_condition(struct buf *out, const struct exposure *e,
+    const struct exposure_hit *h, const struct exposure_condition *c)
+{
+	const struct exposure_policy *p = &e->policies[h->policy];
+	struct row r = {.cells = {"policy", NULL, h->person}};
+
+	r.cells[COLUMN_DETECTOR] = c->subject;
+	set_number(&r, COLUMN_RECORDS, c->unique);
+	r.cells[COLUMN_CAPPED] = c->capped ? "yes" : "no";
+	set_number(&r, COLUMN_TIMES, h->times);
+	set_time(&r, COLUMN_FIRST, h->first_us);
+	set_time(&r, COLUMN_LAST, h->last_us);
+	r.cells[COLUMN_POLICY] = p->id;
+	r.cells[COLUMN_LEVEL] = p->level;
+	put_row(out, r.cells, COLUMNS);
+}
+
+static void
+put_behind(struct buf *out, const struct exposure *e,
+    const struct exposure_hit *h, const struct exposure_behind *b)
+{
+	struct row r = {.cells = {"behind", b->host, h->person}};
+
+	r.cells[COLUMN_CHANNEL] = b->channel;
+	r.cells[COLUMN_ACTION] = b->op;
+	r.cells[COLUMN_OBJECT] = b->path;
+	r.cells[COLUMN_MEMBER] = b->member;
+	r.cells[COLUMN_REMOTE] = b->dst;
+	r.cells[COLUMN_SERVER] = b->server;
+	r.cells[COLUMN_CLASS] = b->class_name;
+	r.cells[COLUMN_DETECTOR] = b->detector;
+	r.cells[COLUMN_CONFIDENCE] = b->confidence;
+	set_number(&r, COLUMN_RECORDS, b->records);
+	r.cells[COLUMN_CAPPED] = b->capped ? "yes" : "no";
+	set_number(&r, COLUMN_TIMES, b->entries);
+	set_time(&r, COLUMN_FIRST, b->first_us);
+	set_time(&r, COLUMN_LAST, b->last_us);
+	r.cells[COLUMN_POLICY] = e->policies[h->policy].id;
+	r.cells[COLUMN_LEVEL] = e->policies[h->policy].level;
+	put_row(out, r.cells, COLUMNS);
+}
+
+static void
+put_hit(struct buf *out, const struct exposure *e, const struct exposure_hit *h)
+{
+	for (size_t i = 0; i < h->nconditions; i++)
+		put_condition(out, e, h, &e->conditions[h->condition + i]);
+	for (size_t i = 0; i < h->nbehind; i++)
+		put_behind(out, e, h, &e->behind[h->behind + i]);
+}
+
+static void
+put_others(struct buf *out, const struct exposure *e)
+{
+	struct row r = {.cells = {"other"}};
+
+	if (e->view == NULL)
+		return;
+	r.cells[COLUMN_OBJECT] = e->view;
+	set_number(&r, COLUMN_TIMES, e->others);
+	put_row(out, r.cells, COLUMNS);
+}
+
+static void
 put_cut(struct buf *out, const struct exposure *e)
 {
 	static const struct {
@@ -262,6 +332,9 @@ csv_exposure(const struct exposure *e, struct buf *out)
 		put_place(out, &e->places[i]);
 	for (size_t i = 0; i < e->ntransfers; i++)
 		put_transfer(out, &e->transfers[i]);
+	for (size_t i = 0; i < e->nhits; i++)
+		put_hit(out, e, &e->hits[i]);
+	put_others(out, e);
 	put_cut(out, e);
 }
 

@@ -459,6 +459,105 @@ put_alarms(struct json *j, const struct exposure *e)
 }
 
 static void
+put_behind(struct json *j, const struct exposure_behind *b)
+{
+	json_begin_object(j, NULL);
+	put_text(j, "host", b->host);
+	put_text(j, "channel", b->channel);
+	put_text(j, "op", b->op);
+	put_text(j, "path", b->path);
+	put_text(j, "member", b->member);
+	put_text(j, "dst", b->dst);
+	put_text(j, "server", b->server);
+	put_text(j, "class", b->class_name);
+	put_text(j, "detector", b->detector);
+	put_text(j, "confidence", b->confidence);
+	json_uint(j, "records", b->records);
+	json_bool(j, "records_at_least", b->capped);
+	json_uint(j, "times", b->entries);
+	put_span(j, b->first_us, b->last_us);
+	json_end_object(j);
+}
+
+static void
+put_condition(struct json *j, const struct exposure_condition *c)
+{
+	json_begin_object(j, NULL);
+	put_text(j, "of", c->subject);
+	json_uint(j, "unique_wanted", c->wanted);
+	json_uint(j, "unique", c->unique);
+	json_bool(j, "unique_at_least", c->capped);
+	put_maybe(j, "window_seconds",
+	    c->window_us == 0 ? -1 : c->window_us / SECOND_US);
+	json_end_object(j);
+}
+
+static void
+put_hit(struct json *j, const struct exposure *e, const struct exposure_hit *h)
+{
+	json_begin_object(j, NULL);
+	put_text(j, "person", h->person);
+	put_span(j, h->first_us, h->last_us);
+	json_uint(j, "times", h->times);
+	json_begin_array(j, "conditions");
+	for (size_t i = 0; i < h->nconditions; i++)
+		put_condition(j, &e->conditions[h->condition + i]);
+	json_end_array(j);
+	json_begin_array(j, "findings");
+	for (size_t i = 0; i < h->nbehind; i++)
+		put_behind(j, &e->behind[h->behind + i]);
+	json_end_array(j);
+	json_uint(j, "findings_more", h->more);
+	json_end_object(j);
+}
+
+/* Null where none are configured: nothing was held against any. */
+static void
+put_policies(struct json *j, const struct exposure *e)
+{
+	if (!e->weighed) {
+		json_put_null(j, "policies");
+		return;
+	}
+	json_begin_array(j, "policies");
+	for (size_t i = 0; i < e->npolicies; i++) {
+		const struct exposure_policy *p = &e->policies[i];
+
+		json_begin_object(j, NULL);
+		put_text(j, "policy", p->id);
+		put_text(j, "title", p->title);
+		put_text(j, "level", p->level);
+		put_text(j, "then", p->then);
+		json_bool(j, "applies", p->applies);
+		json_bool(j, "met", p->people > 0);
+		json_bool(j, "complete", !p->cut);
+		json_begin_array(j, "people");
+		for (size_t k = 0; k < e->nhits; k++)
+			if (e->hits[k].policy == i)
+				put_hit(j, e, &e->hits[k]);
+		json_end_array(j);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
+put_view(struct json *j, const struct exposure *e)
+{
+	if (e->view == NULL) {
+		json_put_null(j, "view");
+		return;
+	}
+	json_begin_object(j, "view");
+	put_text(j, "id", e->view);
+	put_text(j, "title", e->view_title);
+	put_text(j, "regulation", e->view_law);
+	json_uint(j, "other_findings", e->others);
+	json_uint(j, "other_detectors", e->other_kinds);
+	json_end_object(j);
+}
+
+static void
 put_rules(struct json *j, const struct exposure *e)
 {
 	json_begin_array(j, "rules");
@@ -554,6 +653,8 @@ keys_exposure(const struct exposure *e, struct buf *out)
 	json_uint(&j, "files_touched", e->files_touched);
 	put_classes(&j, e);
 	put_detectors(&j, e);
+	put_view(&j, e);
+	put_policies(&j, e);
 	put_findings(&j, e);
 	put_allows(&j, e);
 	put_left(&j, e);

@@ -19,6 +19,7 @@
 #include "lib/own.h"
 
 #define ROWS_SHOWN 200
+#define BEHIND_SHOWN 5
 #define TEXT_MAX 65536
 
 static void
@@ -122,6 +123,141 @@ alerts(struct buf *out, const struct exposure *e)
 			      "href=\"#alarms\">Alarms</a>: a log may have "
 			      "been tampered with.</div>\n");
 	}
+}
+
+/* What is not shown is told in the same place as what is. */
+static void
+view(struct buf *out, const struct exposure *e)
+{
+	if (e->view == NULL)
+		return;
+	html_raw(out, "<p class=\"note\">What follows shows the view ");
+	html_text(out, e->view);
+	html_raw(out, ": ");
+	html_text(out, e->view_title);
+	html_raw(out, " (");
+	html_text(out, e->view_law);
+	html_raw(out, "). ");
+	words_many(out, e->others, "finding", "findings");
+	html_raw(out, " of ");
+	words_many(out, e->other_kinds, "other detector", "other detectors");
+	html_raw(out, " are recorded in this period and not shown; people, "
+		      "attribution, coverage and policies are of "
+		      "everything.</p>\n");
+}
+
+static void
+cell_conditions(
+    struct buf *out, const struct exposure *e, const struct exposure_hit *h)
+{
+	html_raw(out, "<td>");
+	for (size_t i = 0; i < h->nconditions; i++) {
+		const struct exposure_condition *c =
+		    &e->conditions[h->condition + i];
+
+		html_raw(out, i > 0 ? "<br>" : "");
+		if (c->capped)
+			html_raw(out, "&ge; ");
+		words_count(out, c->unique);
+		html_raw(out, " of ");
+		words_count(out, c->wanted);
+		html_raw(out, " <code>");
+		html_text(out, c->subject);
+		html_raw(out, "</code> within ");
+		if (c->window_us == 0)
+			html_raw(out, "the period");
+		else
+			words_span(out, c->window_us);
+	}
+	html_raw(out, "</td>");
+}
+
+/* What lies behind it, the first few: JSON and CSV have them all. */
+static void
+cell_behind(
+    struct buf *out, const struct exposure *e, const struct exposure_hit *h)
+{
+	uint64_t more = h->more;
+
+	html_raw(out, "<td>");
+	for (size_t i = 0; i < h->nbehind; i++) {
+		const struct exposure_behind *b = &e->behind[h->behind + i];
+
+		if (i >= BEHIND_SHOWN) {
+			more += b->entries;
+			continue;
+		}
+		html_raw(out, i > 0 ? "<br><code>" : "<code>");
+		html_text(out,
+		    b->path != NULL ? b->path : words_named(b->server, b->dst));
+		html_raw(out, "</code> ");
+		html_text(out, b->host);
+	}
+	if (more > 0) {
+		html_raw(out, "<br>and ");
+		words_many(out, more, "more finding", "more findings");
+	}
+	html_raw(out, "</td>");
+}
+
+static void
+hits(struct buf *out, const struct exposure *e)
+{
+	static const char *const COLUMNS[] = {"Policy", "Level", "Person",
+	    "What was counted", "Behind it", "#Times", "First", "Last", NULL};
+
+	html_table(out, COLUMNS, "policies that were met");
+	for (size_t i = 0; i < shown(e->nhits); i++) {
+		const struct exposure_hit *h = &e->hits[i];
+		const struct exposure_policy *p = &e->policies[h->policy];
+
+		html_row(out);
+		html_raw(out, "<td>");
+		html_text(out, p->title);
+		html_raw(out, "<br><code>");
+		html_text(out, p->id);
+		html_raw(out, "</code></td>");
+		html_cell(out, p->level);
+		html_cell(out, str_eq(h->person, "unknown") ? NULL : h->person);
+		cell_conditions(out, e, h);
+		cell_behind(out, e, h);
+		html_cell_number(out, h->times);
+		html_cell_time(out, h->first_us);
+		html_cell_time(out, h->last_us);
+		html_row_end(out);
+	}
+	html_table_end(out);
+	rest(out, e->nhits, false);
+}
+
+static void
+policies(struct buf *out, const struct exposure *e)
+{
+	size_t asked = 0, cut = 0;
+
+	if (!e->weighed)
+		return;
+	heading(out, "Policies");
+	for (size_t i = 0; i < e->npolicies; i++) {
+		asked += e->policies[i].applies;
+		cut += e->policies[i].cut;
+	}
+	if (e->nhits > 0)
+		hits(out, e);
+	html_raw(out, "<p class=\"note\">");
+	words_many(out, e->npolicies, "policy is", "policies are");
+	html_raw(out, " configured, ");
+	words_count(out, asked);
+	html_raw(out, " about this provider. ");
+	html_raw(
+	    out, e->nhits == 0 ? "None was met by what is recorded. " : "");
+	html_raw(out, cut > 0 ? "Somebody has more findings than were weighed: "
+				"these policies may be met by more. "
+			      : "");
+	html_raw(out, "What an allow covers and known samples do not count. "
+		      "Values are distinct within an object; the same value in "
+		      "two objects counts twice, unless both held it "
+		      "alone.</p>\n");
 }
 
 static void
@@ -878,8 +1014,10 @@ page_exposure(const struct exposure *e, struct buf *out)
 	meta(out, e);
 	html_raw(out, "</header>\n");
 	alerts(out, e);
+	view(out, e);
 	sentences(out, e);
 	tiles(out, e);
+	policies(out, e);
 	coverage(out, e);
 	holes(out, e);
 	classes(out, e);

@@ -28,6 +28,20 @@ int coverage_end(struct coverage_work *c) MUST_CHECK;
 /* coverage_sum - of all hosts, once each has its own; says if it is complete. */
 void coverage_sum(struct exposure *e);
 
+struct packs;
+struct policies_work;
+
+/*
+ * policies_new - begins to weigh the findings of @e against the policies of
+ * @p; both outlive the work. Returns 0 or -ENOMEM.
+ */
+int policies_new(struct exposure *e, const struct packs *p,
+    struct policies_work **out) MUST_CHECK;
+/* policies_finding - takes the next finding, as query_findings has them. */
+int policies_finding(void *policies, const struct exposure_event *v) MUST_CHECK;
+/* policies_end - writes who met what, and frees @w, always. */
+int policies_end(struct policies_work *w) MUST_CHECK;
+
 /*
  * The forms; each appends to @out, whose error tells if it did not fit.
  * page_* are HTML of one file: no script, no outside reference.

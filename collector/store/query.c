@@ -7,7 +7,8 @@
  * twice for two (the most that one telling says is what counts).
  *
  * Every statement gets the provider as ?1, the bounds of wall_us as ?2 and ?3
- * (from, and one behind), and the most rows that it may yield as ?4.
+ * (from, and one behind), the most rows that it may yield as ?4, and where it
+ * is about findings what the view shows as ?5.
  */
 #include "collector/store/query.h"
 
@@ -103,6 +104,10 @@ static const struct part PARTS[] = {
 	"NULL,NULL FROM transfer UNION ALL "
 	"SELECT 4,agent_id,wall_us,provider,person,grade,why,account,session,"
 	"key_fp,src_addr FROM session)"},
+    /* Those that the view shows. */
+    {"kind", "coalesce(detector,'')||char(31)||coalesce(class,'')"},
+    {"finding", "(SELECT * FROM finding WHERE ?5 IS NULL OR {kind} IN"
+		" (SELECT value FROM json_each(?5)))"},
     {"host", "(SELECT coalesce(nullif(host,''),id) FROM agent"
 	     " WHERE id=agent_id)"},
     {"somebody", "count(DISTINCT nullif(person,'unknown'))"},
@@ -128,7 +133,7 @@ static const struct part PARTS[] = {
 	"d AS (SELECT agent_id a,flow id,min(direction) direction FROM flow"
 	" WHERE {of} GROUP BY 1,2),"
 	"f AS (SELECT n.*,coalesce(direction,'out') way,{remote} remote"
-	" FROM (SELECT * FROM finding WHERE {of} AND channel='net' AND"
+	" FROM (SELECT * FROM {finding} WHERE {of} AND channel='net' AND"
 	" op='send') n LEFT JOIN d ON a=agent_id AND id=flow)"},
 };
 
@@ -142,7 +147,7 @@ part_named(const char *name, size_t len)
 	return NULL;
 }
 
-/* A part may hold parts, but those none. */
+/* A part may hold parts, a few levels deep. */
 static void
 expand(const char *sql, unsigned depth, struct buf *out)
 {
@@ -152,7 +157,7 @@ expand(const char *sql, unsigned depth, struct buf *out)
 		const char *close = strchr(open, '}');
 		const struct part *p;
 
-		must(close != NULL && depth < 3);
+		must(close != NULL && depth < 4);
 		p = part_named(open + 1, (size_t)(close - open) - 1);
 		must(p != NULL);
 		buf_put(out, sql, (size_t)(open - sql));
@@ -174,6 +179,14 @@ prepare(struct query *q, const char *sql, struct stmt **out)
 	return whole == NULL ? -ENOMEM : db_prepare(q->db, whole, out, NULL);
 }
 
+static void
+bind_period(struct stmt *s, const struct exposure *e)
+{
+	stmt_bind_text(s, 1, e->provider);
+	stmt_bind_int(s, 2, e->open_from ? INT64_MIN : e->from_us);
+	stmt_bind_int(s, 3, e->open_to ? INT64_MAX : e->to_us);
+}
+
 static int
 ask(struct query *q, const struct question *t, struct exposure *e)
 {
@@ -182,10 +195,10 @@ ask(struct query *q, const struct question *t, struct exposure *e)
 
 	if (r != 0)
 		return r;
-	stmt_bind_text(s, 1, e->provider);
-	stmt_bind_int(s, 2, e->open_from ? INT64_MIN : e->from_us);
-	stmt_bind_int(s, 3, e->open_to ? INT64_MAX : e->to_us);
+	bind_period(s, e);
 	stmt_bind_int(s, 4, t->rows == 0 ? INT64_MAX : t->rows);
+	if (stmt_binds(s) >= 5)
+		stmt_bind_text(s, 5, e->shown);
 	while ((r = stmt_step(s)) == 1) {
 		r = t->row(s, e);
 		if (r != 0)
@@ -745,7 +758,7 @@ static const struct question TRAIT_LIST = {
 
 static const struct question CLASSES = {
     "WITH f AS MATERIALIZED (SELECT *,coalesce(class,'unknown') cl FROM"
-    " finding WHERE {of} AND channel='file'),"
+    " {finding} WHERE {of} AND channel='file'),"
     "v AS (SELECT cl,{values} FROM f GROUP BY cl,{apart}),"
     "r AS (SELECT cl,{sums} FROM v GROUP BY cl)"
     "SELECT cl,max({rank}),count(DISTINCT {object}),"
@@ -756,13 +769,13 @@ static const struct question CLASSES = {
     row_class, 0};
 
 static const struct question FILES = {
-    "SELECT count(DISTINCT {object}) FROM finding WHERE {of} AND"
+    "SELECT count(DISTINCT {object}) FROM {finding} WHERE {of} AND"
     " channel='file' LIMIT ?4",
     row_files, 0};
 
 static const struct question DETECTORS = {
     "WITH f AS MATERIALIZED (SELECT *,coalesce(class,'unknown') cl FROM"
-    " finding WHERE {of}),"
+    " {finding} WHERE {of}),"
     "v AS (SELECT cl,version,channel,detector,{values} FROM f"
     " GROUP BY cl,version,channel,{apart}),"
     "r AS (SELECT cl,detector,version,channel,"
@@ -784,14 +797,14 @@ static const struct question FINDINGS = {
     "min(wall_us),max(wall_us),max({rank}) rank,"
     "CASE confidence WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END sure,"
     "allow,allow_until"
-    " FROM finding WHERE {of} GROUP BY agent_id,2,grade,account,channel,op,"
+    " FROM {finding} WHERE {of} GROUP BY agent_id,2,grade,account,channel,op,"
     "path,member,src,dst,dport,host,class,detector,version,confidence,"
     "allow,allow_until"
     " ORDER BY rank DESC,sure DESC,n DESC,min(wall_us),path,detector LIMIT ?4",
     row_finding, ROWS};
 
 static const struct question ALLOWS = {
-    "WITH f AS MATERIALIZED (SELECT * FROM finding WHERE {of} AND"
+    "WITH f AS MATERIALIZED (SELECT * FROM {finding} WHERE {of} AND"
     " allow IS NOT NULL),"
     "r AS (SELECT allow a,allow_until u,detector d,sum(n) n FROM"
     " (SELECT allow_until,detector,{values} FROM f GROUP BY allow_until,"
@@ -866,7 +879,7 @@ static const struct question RULES = {
 
 static const struct question DAYS = {
     "SELECT day,sum(found),sum(opened),sum(out) FROM ("
-    "SELECT wall_us/86400000000 day,1 found,0 opened,0 out FROM finding WHERE"
+    "SELECT wall_us/86400000000 day,1 found,0 opened,0 out FROM {finding} WHERE"
     " {of} UNION ALL "
     "SELECT wall_us/86400000000,0,coalesce(count,1),0 FROM access WHERE {of}"
     " UNION ALL "
@@ -951,6 +964,89 @@ query_index(struct query *q, struct exposure *e)
 	    &PROVIDERS, &HOSTS, &HARMS, &ALARMS};
 
 	return ask_all(q, e, ALL, ARRAY_LEN(ALL));
+}
+
+/* ---- findings, one by one ---- */
+
+static const char *
+borrowed(struct stmt *s, int i)
+{
+	return stmt_is_null(s, i) ? NULL : stmt_text(s, i);
+}
+
+static void
+read_event(struct stmt *s, struct exposure_event *v)
+{
+	*v = (struct exposure_event){.host = borrowed(s, 0),
+	    .agent = borrowed(s, 1),
+	    .person = borrowed(s, 2),
+	    .channel = borrowed(s, 3),
+	    .op = borrowed(s, 4),
+	    .path = borrowed(s, 5),
+	    .member = borrowed(s, 6),
+	    .flow = borrowed(s, 7),
+	    .dst = borrowed(s, 8),
+	    .server = borrowed(s, 9),
+	    .detector = borrowed(s, 10),
+	    .class_name = borrowed(s, 11),
+	    .confidence = borrowed(s, 12),
+	    .tag = borrowed(s, 13),
+	    .unique = number(s, 14),
+	    .capped = stmt_int(s, 15) != 0,
+	    .at_us = stmt_int(s, 16)};
+}
+
+int
+query_kinds(struct query *q, const struct exposure *e,
+    int (*each)(void *ctx, const struct query_kind *k), void *ctx)
+{
+	OWN(stmt_freep) struct stmt *s = NULL;
+	int r = prepare(q,
+	    "SELECT {kind} k,detector,class,count(*) FROM finding WHERE {of}"
+	    " GROUP BY 1,2,3 ORDER BY 1",
+	    &s);
+
+	if (r != 0)
+		return r;
+	bind_period(s, e);
+	while ((r = stmt_step(s)) == 1) {
+		const struct query_kind k = {stmt_text(s, 0), borrowed(s, 1),
+		    borrowed(s, 2), number(s, 3)};
+
+		r = each(ctx, &k);
+		if (r != 0)
+			return r;
+	}
+	return r;
+}
+
+int
+query_findings(struct query *q, const struct exposure *e,
+    int (*each)(void *ctx, const struct exposure_event *v), void *ctx)
+{
+	OWN(stmt_freep) struct stmt *s = NULL;
+	int r = prepare(q,
+	    "WITH d AS (SELECT agent_id a,flow id,min(direction) direction FROM"
+	    " flow WHERE {of} GROUP BY 1,2)"
+	    "SELECT {host},agent_id,coalesce(person,'unknown') p,channel,op,"
+	    "path,member,flow,{remote},host,detector,class,confidence,tag,"
+	    "coalesce(uniq,count,1),coalesce(uniq_capped,0),wall_us FROM finding"
+	    " LEFT JOIN d ON a=agent_id AND id=flow WHERE {of} AND allow IS NULL"
+	    " AND coalesce(test_data,0)=0 ORDER BY p,wall_us,gen,seq",
+	    &s);
+
+	if (r != 0)
+		return r;
+	bind_period(s, e);
+	while ((r = stmt_step(s)) == 1) {
+		struct exposure_event v;
+
+		read_event(s, &v);
+		r = each(ctx, &v);
+		if (r != 0)
+			return r;
+	}
+	return r;
 }
 
 /* ---- coverage ---- */

@@ -43,5 +43,26 @@ int query_index(struct query *q, struct exposure *e) MUST_CHECK;
 int query_marks(struct query *q, const struct exposure *e, const char *agent,
     int (*each)(void *ctx, const struct exposure_mark *m),
     void *ctx) MUST_CHECK;
+/* A detector that found something; texts are borrowed, NULL is unknown. */
+struct query_kind {
+	const char *key; /* as exposure.shown, a JSON array of these, has it */
+	const char *detector, *class_name;
+	uint64_t findings;
+};
+
+/*
+ * query_kinds - calls @each for what found something of the provider of @e in
+ * its period. A negative answer of @each ends it.
+ */
+int query_kinds(struct query *q, const struct exposure *e,
+    int (*each)(void *ctx, const struct query_kind *k), void *ctx) MUST_CHECK;
+/*
+ * query_findings - calls @each for every finding of the provider of @e in its
+ * period that no allow covers and that is no known sample alone, by person and
+ * then by time. A negative answer of @each ends it.
+ */
+int query_findings(struct query *q, const struct exposure *e,
+    int (*each)(void *ctx, const struct exposure_event *v),
+    void *ctx) MUST_CHECK;
 
 #endif

@@ -151,7 +151,8 @@ go_to(struct https_request *q, const char *target, const char *cookie)
 static void
 put_target(const struct https_request *q, struct buf *out)
 {
-	static const char *const NAMES[] = {"provider", "from", "to", "format"};
+	static const char *const NAMES[] = {
+	    "provider", "from", "to", "format", "view"};
 	char sep = '?';
 
 	if (!str_eq(https_path(q), "/report")) {
@@ -342,7 +343,7 @@ post_logout(struct web *w, struct https_request *q)
 /* ---- questions to report ---- */
 
 struct question {
-	const char *action, *provider, *format;
+	const char *action, *provider, *format, *view;
 	int64_t from_us, to_us;
 };
 
@@ -360,6 +361,7 @@ ask(struct web *w, struct https_request *q, const struct question *a)
 	buf_put_u64(&m, (uint64_t)a->from_us);
 	buf_put_u64(&m, (uint64_t)a->to_us);
 	buf_put_str(&m, a->format);
+	buf_put_str(&m, a->view != NULL ? a->view : "");
 	if (w->nwaiting == WAITING_MAX || buf_error(&m) != 0 ||
 	    w->c.send(w->c.ctx, WIRE_ASK, &m) != 0)
 		error(q, (struct page){.status = 503}, NULL);
@@ -401,7 +403,8 @@ get_report(struct web *w, struct https_request *q)
 	const char *format = https_query(q, "format");
 	struct question a = {.action = "report",
 	    .provider = https_query(q, "provider"),
-	    .format = format != NULL ? format : "html"};
+	    .format = format != NULL ? format : "html",
+	    .view = https_query(q, "view")};
 	const char *bad = NULL;
 
 	if (!admit(w, q))
@@ -409,6 +412,8 @@ get_report(struct web *w, struct https_request *q)
 	if (a.provider == NULL || a.provider[0] == '\0' ||
 	    strlen(a.provider) > TEXT_MAX)
 		bad = "provider is missing, or too long.";
+	else if (a.view != NULL && strlen(a.view) >= WIRE_VIEW_MAX)
+		bad = "view is too long.";
 	else if (!format_ok(a.format))
 		bad = "format is html, json or csv.";
 	else if (get_time(q, "from", &a.from_us) != 0)

@@ -51,7 +51,7 @@ parsed() {
 		n = split(table[part[3]], key, "\"")
 		for (i = 2; i <= n; i += 2)
 			print what ": " key[i]
-	}' agent/detect/*.c | sort -u
+	}' agent/detect/*.c lib/{policy,view}.c | sort -u
 }
 drawn() {
 	jq -r '.. | objects | select(has("$comment")) | ."$comment" as $w |

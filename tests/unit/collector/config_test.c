@@ -58,6 +58,7 @@ defaults(void **state UNUSED)
 	assert_string_equal(c.agents, "0.0.0.0:8443");
 	assert_string_equal(c.people, "127.0.0.1:9443");
 	assert_string_equal(c.state, "/var/lib/chaperone-collector");
+	assert_int_equal(c.nrules, 0);
 	assert_true(c.nnames >= 3);
 	assert_null(c.names[c.nnames]);
 }
@@ -69,13 +70,17 @@ whole(void **state UNUSED)
 	struct diag why = {""};
 
 	assert_int_equal(read_text("name: c1\nstate: /s\nagents: '[::]:1'\n"
-				   "people: 192.0.2.1:65535\nnames: [a, b]\n",
+				   "people: 192.0.2.1:65535\nnames: [a, b]\n"
+				   "rules: [/r/one, /r/two]\n",
 			     &c, &why),
 	    0);
 	assert_string_equal(c.name, "c1");
 	assert_string_equal(c.agents, "[::]:1");
 	assert_int_equal(c.nnames, 2);
 	assert_string_equal(c.names[1], "b");
+	assert_int_equal(c.nrules, 2);
+	assert_string_equal(c.rules[1], "/r/two");
+	assert_null(c.rules[2]);
 }
 
 /* Where it listens it is called by that address, too. */
@@ -119,6 +124,9 @@ refusals(void **state UNUSED)
 	    {"names: []\n", "1:8: "},
 	    {"names: ['*.example']\n", "1:9: "},
 	    {"names: [a, '']\n", "1:12: "},
+	    {"rules: /r\n", "1:8: "},
+	    {"rules: []\n", "1:8: "},
+	    {"rules: [/r, r]\n", "1:13: "},
 	    {"- a\n", "1:1: "},
 	    {"name: a\nname: b\n", "2:1: "},
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: collector/store/query.c collector/store/schema.c collector/store/project.c collector/store/store.c collector/report/coverage.c collector/report/csv.c collector/report/html.c collector/report/index.c collector/report/keys.c collector/report/page.c collector/report/words.c */
+/* links: collector/store/query.c collector/store/schema.c collector/store/project.c collector/store/store.c collector/report/coverage.c collector/report/csv.c collector/report/html.c collector/report/index.c collector/report/keys.c collector/report/page.c collector/report/policies.c collector/report/words.c */
 /*
  * expose_test - reports from a store to their forms: what they say, and that
  * names of an attacker's choice stay text in each of them.
@@ -306,7 +306,7 @@ the_keys_stay(void **state)
 	    "generated", "user", "via", "period", "known", "summary",
 	    "complete", "coverage", "entries", "first", "last", "attribution",
 	    "entries_of_nobody", "people", "files_touched", "classes",
-	    "detectors", "findings", "allowed", "left", "days", "gaps", "alarms", "rules",
+	    "detectors", "view", "policies", "findings", "allowed", "left", "days", "gaps", "alarms", "rules",
 	    "cut"};
 	struct scene *s = *state;
 	json_t *j;

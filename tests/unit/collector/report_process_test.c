@@ -189,6 +189,7 @@ send_ask(int fd, uint64_t id, const char *via, const char *provider)
 	buf_put_u64(&m, 0);
 	buf_put_u64(&m, 0);
 	buf_put_str(&m, "json");
+	buf_put_str(&m, "");
 	assert_int_equal(ipc_send_buf(fd, WIRE_ASK, &m, -1), 0);
 }
 
