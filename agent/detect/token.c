@@ -117,7 +117,7 @@ long_value(const uint8_t *v, size_t n)
  * A digest's small hexadecimal digits with something else grown to its end:
  * neither a digest nor what a generator of letters and digits writes, since 24
  * of its characters in a row are hexadecimal once in 10^14 times. Letters of
- * issuers (NRAL behind 36 digits) are capitals.
+ * issuers (NRAL behind 36 digits) are capitals, and so is a check in hexadecimal.
  */
 static bool
 ragged_hex(const uint8_t *v, size_t n)
@@ -129,8 +129,9 @@ ragged_hex(const uint8_t *v, size_t n)
 			run++;
 			continue;
 		}
-		if (run >= 24 && letter_or_digit(v[i]) &&
-		    (small(v[i]) || (i + 1 < n && digit(v[i + 1]))))
+		if (run >= 24 &&
+		    (small(v[i]) || (v[i] > 'F' && capital(v[i]) && i + 1 < n &&
+					digit(v[i + 1]))))
 			return true;
 		run = 0;
 	}
