@@ -30,6 +30,7 @@
 #define WORKS_MAX 8192
 #define FOLDS_MAX 32768
 #define FOLD_US 60000000
+#define AWAITED_MAX 256
 
 /* What an object of this version holds. */
 struct known {
@@ -47,6 +48,7 @@ struct waiting {
 	struct actor who;
 	uint64_t dev, ino, size, count;
 	struct memo_key object;
+	struct memo_key key; /* what its repeats have, too */
 	size_t path_len;
 	char path[]; /* with a NUL behind it */
 };
@@ -236,7 +238,7 @@ write_findings(
 }
 
 static struct memo_key
-fold_key(const struct waiting *w)
+fold_key(const struct waiting *w, enum file_op op)
 {
 	struct {
 		char session[64], person[64], exe[256];
@@ -251,7 +253,7 @@ fold_key(const struct waiting *w)
 	if (!actor_is_person(&w->who))
 		memcpy(k.exe, w->who.exe, sizeof k.exe);
 	k.loginuid = w->who.loginuid;
-	k.op = w->op;
+	k.op = op;
 	k.object = w->object;
 	return memo_key(&k, sizeof k);
 }
@@ -272,7 +274,7 @@ write_fold(struct accesses *a, struct fold *f)
 static void
 finish(struct accesses *a, struct waiting *w, const struct known *k)
 {
-	struct memo_key key = fold_key(w);
+	const struct memo_key key = w->key;
 	struct fold *f = memo_get(a->folds, key);
 
 	if (f != NULL) {
@@ -393,6 +395,23 @@ object_key(const struct event *e)
 	return memo_key(k, sizeof k);
 }
 
+/* The same person's opening of that object was told within the last minute, or
+ * waits for the object to be examined. */
+static bool
+has_opened(const struct accesses *a, const struct waiting *w)
+{
+	const struct memo_key key = fold_key(w, FILE_OPEN);
+	const struct work *k = memo_get(a->works, w->object);
+	const struct waiting *o = k == NULL ? NULL : k->waiting;
+
+	if (memo_get(a->folds, key) != NULL)
+		return true;
+	for (int i = 0; o != NULL && i < AWAITED_MAX; i++, o = o->next)
+		if (memcmp(&o->key, &key, sizeof key) == 0)
+			return true;
+	return false;
+}
+
 /* An allow that ended since the object was examined covers nothing any more. */
 static bool
 stale(const struct known *k, const struct waiting *w)
@@ -417,7 +436,9 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 {
 	/* What is read is examined when it is opened, what was written when it
 	 * is closed: at both times the bytes are those that the person has. */
-	bool scan = (e->op == FILE_OPEN || e->op == FILE_WRITE) && e->size > 0;
+	bool scan = (e->op == FILE_OPEN || e->op == FILE_WRITE ||
+			(e->through && actor_is_person(who))) &&
+		    e->size > 0;
 	const struct known *k;
 	struct waiting *w;
 
@@ -445,6 +466,11 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 	w->object = object_key(e);
 	w->path_len = e->path_len;
 	memcpy(w->path, e->path, e->path_len);
+	w->key = fold_key(w, e->op);
+	/* Bytes of what this person has opened are theirs already; what somebody
+	 * else opened, or nobody was seen to open, becomes theirs by reading. */
+	if (e->op == FILE_READ && scan && has_opened(a, w))
+		scan = false;
 	if (e->fd < 0 && e->op == FILE_OPEN) {
 		give_up(a, w, "the object was gone before it could be opened");
 	} else if (!scan) {

@@ -612,6 +612,17 @@ check_roster(struct watch *w)
 }
 
 static void
+look_at_files(struct watch *w)
+{
+	size_t lost = w->files == NULL ? 0 : files_look(w->files);
+
+	if (lost > 0)
+		note_loss(w, "files",
+		    "a file system below a watched path is not watched", lost,
+		    0);
+}
+
+static void
 tick(struct watch *w)
 {
 	uint64_t now = clock_boot_us();
@@ -620,8 +631,7 @@ tick(struct watch *w)
 	if (now - w->second_us >= SECOND_US) {
 		w->second_us = now;
 		access_tick(w->accesses);
-		if (w->files != NULL)
-			files_look(w->files);
+		look_at_files(w);
 		write_losses(w);
 		check_roster(w);
 		if (who_step(w->who) != 0)
@@ -639,8 +649,8 @@ tick(struct watch *w)
 static void
 turn(struct watch *w)
 {
-	struct pollfd p[6 + PROC_PEERS_MAX];
-	int group = -1, ring = -1;
+	struct pollfd p[7 + PROC_PEERS_MAX];
+	int group = -1, ring = -1, mounts = -1;
 	bool room = outbox_flush(w->out);
 	bool busy = traffic_ending(w->traffics) > 0;
 	nfds_t n = 0;
@@ -653,9 +663,10 @@ turn(struct watch *w)
 	    .events = POLLIN};
 	p[n++] = (struct pollfd){.fd = who_fd(w->who), .events = POLLIN};
 	if (w->files != NULL && hub_waiting(w->hub) < HUB_ENOUGH)
-		files_fds(w->files, &group, &ring);
+		files_fds(w->files, &group, &ring, &mounts);
 	p[n++] = (struct pollfd){.fd = group, .events = POLLIN};
 	p[n++] = (struct pollfd){.fd = ring, .events = POLLIN};
+	p[n++] = (struct pollfd){.fd = mounts, .events = POLLPRI};
 	p[n++] = (struct pollfd){
 	    .fd = w->sockets == NULL ? -1 : sockets_fd(w->sockets),
 	    .events = POLLIN};
@@ -678,6 +689,8 @@ turn(struct watch *w)
 		read_processes(w);
 	if (w->sockets != NULL)
 		read_sockets(w);
+	if ((p[5].revents & (POLLPRI | POLLERR)) != 0)
+		look_at_files(w);
 	if (w->files != NULL)
 		read_files(w);
 	for (i = 0; i < w->p.npeers; i++)

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fanotify.h>
@@ -54,15 +55,22 @@ struct prefix {
 	size_t len;
 	struct place place;
 	bool placed; /* its place could be told */
+	uint64_t mount; /* of a file system that lies below: 0, no such one */
+	bool seen; /* it is still there */
+	bool lost; /* it cannot be watched, which has been told */
 };
 
 struct files {
 	int fd;
 	bool pidfds;
 	struct opens *opens; /* NULL: the group tells all */
-	char base[192]; /* why the group tells (some) openings */
+	char base[256]; /* why the group tells (some) openings */
 	struct prefix in[PREFIXES_MAX], out[PREFIXES_MAX];
-	size_t nin, nout;
+	struct prefix deep[PREFIXES_MAX]; /* file systems below these */
+	size_t nin, nout, ndeep; /* deep: slots in use at some time */
+	size_t unwatched; /* of them, not told yet */
+	/* mountinfo: each tells a change once, to whoever waits, and to us */
+	int changes, look;
 	struct mounts *mounts;
 	struct place place; /* of the event in hand */
 	struct files_counters counters;
@@ -114,14 +122,26 @@ look_at(int dir, const char *path, int flags, struct statx *st, uint64_t *id)
 	return true;
 }
 
+/* Where the directory of a prefix lies now. */
+static void
+place_prefix(struct files *f, struct prefix *p)
+{
+	struct statx st;
+	uint64_t id;
+
+	p->placed =
+	    look_at(AT_FDCWD, p->len == 0 ? "/" : p->path, AT_NO_AUTOMOUNT, &st,
+		&id) &&
+	    id != 0 &&
+	    mounts_place(f->mounts, id, 0, p->path, p->len, &p->place) == 0;
+}
+
 static int
 add_prefix(struct files *f, struct prefix *list, size_t *n, const char *path,
     struct diag *why)
 {
 	struct prefix *p;
 	OWN_MEM char *real = NULL;
-	struct statx st;
-	uint64_t id;
 
 	if (*n == PREFIXES_MAX)
 		return diag_set(
@@ -133,25 +153,26 @@ add_prefix(struct files *f, struct prefix *list, size_t *n, const char *path,
 	p->len = strlen(real);
 	if (p->len >= sizeof p->path)
 		return -ENAMETOOLONG;
-	p->placed =
-	    look_at(AT_FDCWD, real, 0, &st, &id) && id != 0 &&
-	    mounts_place(f->mounts, id, 0, real, p->len, &p->place) == 0;
 	/* "/" is a prefix of everything: its length is 0. */
 	if (p->len == 1)
 		p->len = 0;
 	memcpy(p->path, real, p->len);
 	p->path[p->len] = '\0';
+	place_prefix(f, p);
 	(*n)++;
 	return 0;
 }
 
-/* Why the group has to tell of openings below @path; the first one counts. */
+/* Why the group has to tell of openings below @path, or nobody tells of some;
+ * what does not fit is cut. */
 static void
 note_base(struct files *f, const char *path, const char *reason)
 {
-	if (f->base[0] == '\0')
-		(void)snprintf(f->base, sizeof f->base, "%s%s%s",
-		    path == NULL ? "" : path, path == NULL ? "" : ": ", reason);
+	size_t n = strlen(f->base);
+
+	(void)snprintf(f->base + n, sizeof f->base - n, "%s%s%s%s",
+	    n == 0 ? "" : ", ", path == NULL ? "" : path,
+	    path == NULL ? "" : ": ", reason);
 }
 
 /* Openings come from the kernel's programs, or with the marks. */
@@ -203,6 +224,121 @@ add_all(struct files *f, const char *const *paths, size_t n, size_t *missing,
 		   : diag_set(why, -ENOENT, "none of the watched paths exists");
 }
 
+static bool
+below(const struct prefix *list, size_t n, const char *path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(path, list[i].path, list[i].len) == 0 &&
+		    (path[list[i].len] == '/' || path[list[i].len] == '\0'))
+			return true;
+	return false;
+}
+
+/* ---- file systems below ---- */
+
+/* The prefix that a place lies below; *rest is where the rest begins. */
+static const struct prefix *
+placed_below(
+    const struct prefix *list, size_t n, const struct place *p, size_t *rest)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].placed && mounts_below(p, &list[i].place, rest))
+			return &list[i];
+	return NULL;
+}
+
+static struct prefix *
+deep_of(struct files *f, uint64_t mount)
+{
+	for (size_t i = 0; i < f->ndeep; i++)
+		if (f->deep[i].mount == mount)
+			return &f->deep[i];
+	return NULL;
+}
+
+/* A file system that lies below a watched directory, or on it, is watched; one
+ * of another kind, or too many, is a gap. */
+static void
+take_mount(
+    void *ctx, uint64_t id, enum mount_kind kind, const char *point, size_t len)
+{
+	struct files *f = ctx;
+	struct prefix *p = deep_of(f, id);
+
+	if (p != NULL) {
+		p->seen = true;
+		return;
+	}
+	if (kind == MOUNT_NO_FILES || !below(f->in, f->nin, point) ||
+	    below(f->out, f->nout, point))
+		return;
+	p = deep_of(f, 0);
+	if (p == NULL && f->ndeep < PREFIXES_MAX)
+		p = &f->deep[f->ndeep++];
+	if (p == NULL || len >= sizeof p->path) {
+		f->unwatched++;
+		return;
+	}
+	*p = (struct prefix){.len = len,
+	    .mount = id,
+	    .seen = true,
+	    .lost = kind == MOUNT_ELSEWHERE};
+	memcpy(p->path, point, len);
+	if (p->lost)
+		f->unwatched++;
+}
+
+/* It is marked after the table was read: both ask the table. */
+static void
+watch_below(struct files *f, struct prefix *p)
+{
+	struct statx st;
+	uint64_t id;
+	size_t rest;
+
+	/* What lies under another mount is not reached by this path. */
+	if (!look_at(AT_FDCWD, p->path, AT_NO_AUTOMOUNT, &st, &id) ||
+	    id != p->mount)
+		return;
+	place_prefix(f, p);
+	/* A part of what is watched may be mounted once more. */
+	if (!p->placed ||
+	    (placed_below(f->in, f->nin, &p->place, &rest) == NULL &&
+		mark(f, p->path, NULL) != 0)) {
+		p->lost = true;
+		f->unwatched++;
+	}
+}
+
+static void
+look_below(struct files *f)
+{
+	for (size_t i = 0; i < f->ndeep; i++)
+		f->deep[i].seen = false;
+	mounts_each(f->mounts, take_mount, f);
+	for (size_t i = 0; i < f->nout; i++)
+		place_prefix(f, &f->out[i]);
+	for (size_t i = 0; i < f->ndeep; i++) {
+		struct prefix *p = &f->deep[i];
+
+		if (p->mount != 0 && !p->seen) {
+			if (f->opens != NULL)
+				opens_forget(f->opens, p->path);
+			*p = (struct prefix){0};
+		} else if (p->mount != 0 && !p->placed && !p->lost) {
+			watch_below(f, p);
+		}
+	}
+}
+
+static bool
+have_changed(const struct files *f)
+{
+	struct pollfd p = {.fd = f->look, .events = POLLPRI};
+
+	return poll(&p, 1, 0) == 1;
+}
+
 static void
 open_programs(struct files *f, bool wanted)
 {
@@ -227,6 +363,8 @@ files_open(const char *const *paths, size_t npaths, const char *const *excludes,
 	if (f == NULL)
 		return -ENOMEM;
 	f->fd = -1;
+	f->changes = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	f->look = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	r = mounts_new(&f->mounts);
 	if (r != 0) {
 		files_close(f);
@@ -261,6 +399,11 @@ files_open(const char *const *paths, size_t npaths, const char *const *excludes,
 		files_close(f);
 		return r;
 	}
+	if (f->opens != NULL && !opens_whole(f->opens))
+		note_base(f, NULL,
+		    "kernel programs, but for io_uring and overlays: the "
+		    "kernel does not tell of their reads");
+	look_below(f);
 	*out = f;
 	return 0;
 }
@@ -272,6 +415,8 @@ files_close(struct files *f)
 		return;
 	event_done(&f->hand);
 	own_close(&f->fd);
+	own_close(&f->changes);
+	own_close(&f->look);
 	opens_close(f->opens);
 	mounts_free(f->mounts);
 	free(f);
@@ -284,9 +429,10 @@ files_base(const struct files *f)
 }
 
 void
-files_fds(const struct files *f, int *group, int *ring)
+files_fds(const struct files *f, int *group, int *ring, int *mounts)
 {
 	*group = f->fd;
+	*mounts = f->changes;
 	*ring = f->opens == NULL ? -1 : opens_fd(f->opens);
 }
 
@@ -296,40 +442,26 @@ files_pass(struct files *f, pid_t pid, bool always)
 	return f->opens == NULL ? 0 : opens_pass(f->opens, pid, always);
 }
 
-void
+size_t
 files_look(struct files *f)
 {
-	if (f->opens == NULL)
-		return;
-	opens_look(f->opens);
-	f->counters.passed = opens_passed(f->opens);
+	size_t unwatched;
+
+	if (have_changed(f))
+		look_below(f);
+	if (f->opens != NULL) {
+		opens_look(f->opens);
+		f->counters.passed = opens_passed(f->opens);
+	}
+	unwatched = f->unwatched;
+	f->unwatched = 0;
+	return unwatched;
 }
 
 const struct files_counters *
 files_counters(const struct files *f)
 {
 	return &f->counters;
-}
-
-static bool
-below(const struct prefix *list, size_t n, const char *path)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(path, list[i].path, list[i].len) == 0 &&
-		    (path[list[i].len] == '/' || path[list[i].len] == '\0'))
-			return true;
-	return false;
-}
-
-/* The prefix that a place lies below; *rest is where the rest begins. */
-static const struct prefix *
-placed_below(
-    const struct prefix *list, size_t n, const struct place *p, size_t *rest)
-{
-	for (size_t i = 0; i < n; i++)
-		if (list[i].placed && mounts_below(p, &list[i].place, rest))
-			return &list[i];
-	return NULL;
 }
 
 /* However it was reached, it is called as it is below the watched directory. */
@@ -346,7 +478,7 @@ rename_object(struct event *e, const struct prefix *in, const char *rest)
 }
 
 static bool
-is_inside(struct files *f, struct event *e, uint64_t mount)
+is_inside(struct files *f, struct event *e, uint64_t mount, uint32_t links)
 {
 	const struct prefix *in;
 	size_t rest;
@@ -359,11 +491,16 @@ is_inside(struct files *f, struct event *e, uint64_t mount)
 	    mounts_place(f->mounts, mount, e->gone ? 0 : e->pid, e->path,
 		e->path_len, &f->place) != 0)
 		return true;
+	if (placed_below(f->out, f->nout, &f->place, &rest) != NULL)
+		return false;
 	in = placed_below(f->in, f->nin, &f->place, &rest);
 	if (in == NULL)
-		return false;
+		in = placed_below(f->deep, f->ndeep, &f->place, &rest);
+	/* It has other names, which may lie inside. */
+	if (in == NULL)
+		return links > 1;
 	rename_object(e, in, f->place.path + rest);
-	return placed_below(f->out, f->nout, &f->place, &rest) == NULL;
+	return true;
 }
 
 /*
@@ -400,7 +537,7 @@ nanoseconds(const struct statx_timestamp *t)
 }
 
 static int
-describe(struct event *e, uint64_t *mount)
+describe(struct event *e, uint64_t *mount, uint32_t *links)
 {
 	struct statx st;
 
@@ -411,6 +548,7 @@ describe(struct event *e, uint64_t *mount)
 	e->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 	e->ino = st.stx_ino;
 	e->size = st.stx_size;
+	*links = st.stx_nlink;
 	e->ctime_ns = nanoseconds(&st.stx_ctime);
 	e->mtime_ns = nanoseconds(&st.stx_mtime);
 	name_object(e, st.stx_nlink == 0);
@@ -449,6 +587,7 @@ take_one(struct files *f, const struct fanotify_event_metadata *m)
 {
 	struct event *e = &f->hand;
 	uint64_t mount = 0;
+	uint32_t links = 0;
 
 	f->counters.events++;
 	if ((m->mask & FAN_Q_OVERFLOW) != 0) {
@@ -462,7 +601,8 @@ take_one(struct files *f, const struct fanotify_event_metadata *m)
 	    .pidfd = -1};
 	if (f->pidfds)
 		e->pidfd = take_pidfd(m, &e->gone);
-	if (e->fd < 0 || describe(e, &mount) != 0 || !is_inside(f, e, mount)) {
+	if (e->fd < 0 || describe(e, &mount, &links) != 0 ||
+	    !is_inside(f, e, mount, links)) {
 		f->counters.outside++;
 		event_done(e);
 		return 0;
@@ -507,6 +647,7 @@ read_opens(struct files *f, struct event *e)
 {
 	struct open_event o = {0};
 	uint64_t mount = 0;
+	uint32_t links = 0;
 	int r = f->opens == NULL ? 0 : opens_next(f->opens, &o);
 
 	if (r == -EOVERFLOW) {
@@ -521,14 +662,15 @@ read_opens(struct files *f, struct event *e)
 	    .count = o.count,
 	    .pid = o.pid,
 	    .start_ns = o.start_ns,
+	    .through = o.op == FILE_READ,
 	    .uid = o.uid,
 	    .dev = o.dev,
 	    .ino = o.ino,
 	    .pidfd = -1};
 	memcpy(e->comm, o.comm, sizeof e->comm);
 	e->fd = opens_object(f->opens, &o);
-	if (e->fd >= 0 && describe(e, &mount) == 0) {
-		if (!is_inside(f, e, mount))
+	if (e->fd >= 0 && describe(e, &mount, &links) == 0) {
+		if (!is_inside(f, e, mount, links))
 			e->path_len = 0; /* no name leads to it from here */
 		return 1;
 	}

@@ -38,6 +38,7 @@ struct kernel {
 	void *ctx;
 	int counts; /* descriptor of that array */
 	int cpus;
+	bool whole; /* with what is optional */
 };
 
 /* The first thing that libbpf complains of, for the reason of a refusal. */
@@ -204,6 +205,7 @@ kernel_open(const struct kernel_object *o, kernel_told_fn *told, void *ctx,
 	k->ctx = ctx;
 	(void)libbpf_set_print(on_print);
 	r = load(o, true, &k->object, why);
+	k->whole = r == 0;
 	if (r != 0 && o->optional != NULL)
 		r = load(o, false, &k->object, why);
 	if (r == 0)
@@ -228,6 +230,12 @@ kernel_close(struct kernel *k)
 	ring_buffer__free(k->ring);
 	bpf_object__close(k->object);
 	free(k);
+}
+
+bool
+kernel_whole(const struct kernel *k)
+{
+	return k->whole;
 }
 
 int

@@ -36,6 +36,8 @@ struct kernel;
 int kernel_open(const struct kernel_object *o, kernel_told_fn *told, void *ctx,
     struct kernel **out, struct diag *why) MUST_CHECK;
 void kernel_close(struct kernel *k);
+/* kernel_whole - false if it had to do without what is optional. */
+bool kernel_whole(const struct kernel *k);
 /* kernel_fd - readable when the kernel calls; it may be told not to. */
 int kernel_fd(const struct kernel *k);
 /* kernel_consume - hands over what is in the ring. 0 or -errno. */

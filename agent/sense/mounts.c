@@ -33,6 +33,7 @@ struct mount {
 	uint64_t id;
 	unsigned major, minor;
 	bool foreign;
+	enum mount_kind kind;
 	size_t root_len, point_len; /* 0: "/" */
 	char *root, *point; /* in one piece of memory, of root */
 };
@@ -82,6 +83,42 @@ mounts_free(struct mounts *m)
 
 /* ---- mountinfo ---- */
 
+/*
+ * What is on a disk or in memory of this host is looked into. The rest is not
+ * touched at all: whoever serves a file system of another kind (FUSE, a network)
+ * could let us wait for ever.
+ */
+static const struct {
+	const char *type;
+	enum mount_kind kind;
+} KINDS[] = {{"bcachefs", MOUNT_LOCAL}, {"btrfs", MOUNT_LOCAL},
+    {"erofs", MOUNT_LOCAL}, {"exfat", MOUNT_LOCAL}, {"ext2", MOUNT_LOCAL},
+    {"ext3", MOUNT_LOCAL}, {"ext4", MOUNT_LOCAL}, {"f2fs", MOUNT_LOCAL},
+    {"iso9660", MOUNT_LOCAL}, {"jfs", MOUNT_LOCAL}, {"ntfs3", MOUNT_LOCAL},
+    {"overlay", MOUNT_LOCAL}, {"ramfs", MOUNT_LOCAL}, {"squashfs", MOUNT_LOCAL},
+    {"tmpfs", MOUNT_LOCAL}, {"udf", MOUNT_LOCAL}, {"vfat", MOUNT_LOCAL},
+    {"xfs", MOUNT_LOCAL}, {"zfs", MOUNT_LOCAL}, {"autofs", MOUNT_NO_FILES},
+    {"binfmt_misc", MOUNT_NO_FILES}, {"bpf", MOUNT_NO_FILES},
+    {"cgroup", MOUNT_NO_FILES}, {"cgroup2", MOUNT_NO_FILES},
+    {"configfs", MOUNT_NO_FILES}, {"debugfs", MOUNT_NO_FILES},
+    {"devpts", MOUNT_NO_FILES}, {"devtmpfs", MOUNT_NO_FILES},
+    {"efivarfs", MOUNT_NO_FILES}, {"fusectl", MOUNT_NO_FILES},
+    {"hugetlbfs", MOUNT_NO_FILES}, {"mqueue", MOUNT_NO_FILES},
+    {"nsfs", MOUNT_NO_FILES}, {"proc", MOUNT_NO_FILES},
+    {"pstore", MOUNT_NO_FILES}, {"rpc_pipefs", MOUNT_NO_FILES},
+    {"securityfs", MOUNT_NO_FILES}, {"selinuxfs", MOUNT_NO_FILES},
+    {"sysfs", MOUNT_NO_FILES}, {"tracefs", MOUNT_NO_FILES}};
+
+static enum mount_kind
+kind_of(const char *type, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(KINDS); i++)
+		if (strlen(KINDS[i].type) == len &&
+		    memcmp(KINDS[i].type, type, len) == 0)
+			return KINDS[i].kind;
+	return MOUNT_ELSEWHERE;
+}
+
 /* \040, \011, \012 and \134 stand for what would break the line. */
 static size_t
 unescape(const char *in, size_t len, char *out)
@@ -125,7 +162,7 @@ number(const char *text, size_t len, uint64_t *out)
 	       str_u64(copy, UINT64_MAX, out) == 0;
 }
 
-/* "36 35 98:0 /root /point …" */
+/* "36 35 98:0 /root /point options… - type source …" */
 static int
 parse_line(const char *line, size_t len, struct mount *out)
 {
@@ -148,6 +185,11 @@ parse_line(const char *line, size_t len, struct mount *out)
 	point = field(&at, end, &point_len);
 	if (root_len == 0 || point_len == 0 || *point != '/')
 		return -EBADMSG;
+	do
+		f = field(&at, end, &n);
+	while (at < end && !(n == 1 && *f == '-'));
+	f = field(&at, end, &n);
+	m.kind = kind_of(f, n);
 	m.root = calloc(1, root_len + point_len + 2);
 	if (m.root == NULL)
 		return -ENOMEM;
@@ -251,6 +293,19 @@ read_own(struct mounts *m)
 	forget_all(m);
 	read_table(m, "self");
 	m->read_us = clock_boot_us();
+}
+
+void
+mounts_each(struct mounts *m, mounts_each_fn *each, void *ctx)
+{
+	read_own(m);
+	for (size_t i = 0; i < m->n; i++) {
+		const struct mount *one = &m->v[i];
+
+		if (!one->foreign)
+			each(ctx, one->id, one->kind, one->point,
+			    one->point_len);
+	}
 }
 
 /* ---- places ---- */

@@ -27,6 +27,15 @@ struct place {
 	char path[MOUNTS_PATH_MAX + 1];
 };
 
+enum mount_kind {
+	MOUNT_LOCAL,
+	MOUNT_NO_FILES, /* the kernel's own: nothing is kept in it */
+	MOUNT_ELSEWHERE, /* a network's, a user's program's, or not known */
+};
+
+typedef void mounts_each_fn(void *ctx, uint64_t id, enum mount_kind kind,
+    const char *point, size_t len);
+
 int mounts_new(struct mounts **out) MUST_CHECK;
 void mounts_free(struct mounts *m);
 /*
@@ -37,6 +46,9 @@ void mounts_free(struct mounts *m);
  */
 int mounts_place(struct mounts *m, uint64_t id, pid_t pid, const char *path,
     size_t len, struct place *out) MUST_CHECK;
+/* mounts_each - all mounts of our namespace as they are now, by id; the point is
+ * lent, and "" for the root. The table is not to be used within. */
+void mounts_each(struct mounts *m, mounts_each_fn *each, void *ctx);
 /* mounts_below - true if @p is @dir or lies below it; *rest is where what lies
  * below begins in p->path. */
 bool mounts_below(const struct place *p, const struct place *dir, size_t *rest);

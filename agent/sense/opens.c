@@ -39,9 +39,11 @@
 #define KEPT_MAX 8192 /* events that were taken from the ring at once */
 #define SLOTS 16384 /* of them, by process, object and operation */
 #define PROBES_MAX 8
+#define ANCHORS_MAX 8
 
 #define EXT4_MAGIC 0xEF53
 #define XFS_MAGIC 0x58465342
+#define FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK)
 #define HANDLE_INO32 1 /* FILEID_INO32_GEN */
 #define HANDLE_XFS64 0x81 /* the same with XFS_FILEID_TYPE_64FLAG */
 
@@ -51,7 +53,14 @@ struct dir {
 	const char *path;
 	bool inside, known;
 	struct opened_dir key; /* as it was told to the kernel */
-	int fd; /* by which objects of its file system are opened */
+	bool xfs;
+};
+
+/* By which objects of a file system are opened. It is closed before the ring is
+ * read anew: an open directory would keep its file system from being unmounted. */
+struct anchor {
+	uint32_t dev;
+	int fd;
 	bool xfs;
 };
 
@@ -59,6 +68,8 @@ struct opens {
 	struct kernel *kernel;
 	struct dir dirs[DIRS_MAX];
 	size_t ndirs;
+	struct anchor anchors[ANCHORS_MAX];
+	size_t nanchors;
 	uint64_t told_lost;
 	struct open_event kept[KEPT_MAX];
 	size_t at, n;
@@ -143,6 +154,13 @@ on_told(void *ctx, const void *record, size_t len)
 
 /* ---- start ---- */
 
+static void
+leave_anchors(struct opens *o)
+{
+	while (o->nanchors > 0)
+		own_close(&o->anchors[--o->nanchors].fd);
+}
+
 int
 opens_open(struct opens **out, struct diag *why)
 {
@@ -151,7 +169,8 @@ opens_open(struct opens **out, struct diag *why)
 	    .bytes = opens_bytes,
 	    .len = (size_t)(opens_end - opens_bytes),
 	    .constants = &host,
-	    .constants_len = sizeof host};
+	    .constants_len = sizeof host,
+	    .optional = OPENS_OPTIONAL};
 	struct opens *o;
 	struct stat st;
 	int r;
@@ -178,10 +197,15 @@ opens_close(struct opens *o)
 {
 	if (o == NULL)
 		return;
-	for (size_t i = 0; i < o->ndirs; i++)
-		own_close(&o->dirs[i].fd);
+	leave_anchors(o);
 	kernel_close(o->kernel);
 	free(o);
+}
+
+bool
+opens_whole(const struct opens *o)
+{
+	return kernel_whole(o->kernel);
 }
 
 int
@@ -208,7 +232,7 @@ can_open(int fd, bool *xfs)
 static int
 place(struct opens *o, struct dir *d)
 {
-	struct opened_dir key = {0};
+	struct opened_dir key = {0}, some = {0};
 	const uint32_t which = d->inside ? DIR_INSIDE : DIR_OUTSIDE;
 	OWN_FD int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
@@ -223,12 +247,13 @@ place(struct opens *o, struct dir *d)
 	r = can_open(fd, &d->xfs);
 	if (r == 0)
 		r = kernel_set(o->kernel, "dirs", &key, &which);
+	some.dev = key.dev;
+	if (r == 0 && d->inside)
+		r = kernel_set(o->kernel, "dirs", &some, &which);
 	if (r != 0)
 		return r;
 	if (d->known)
 		r = kernel_unset(o->kernel, "dirs", &d->key);
-	own_close(&d->fd);
-	d->fd = own_take_fd(&fd);
 	d->key = key;
 	d->known = true;
 	return r;
@@ -242,13 +267,32 @@ opens_watch(struct opens *o, const char *path, bool inside)
 
 	if (o->ndirs == DIRS_MAX)
 		return -E2BIG;
-	*d = (struct dir){.path = path, .inside = inside, .fd = -1};
+	*d = (struct dir){.path = path, .inside = inside};
 	r = place(o, d);
 	if (r == 0 || r == -ENOENT) {
 		o->ndirs++;
 		return 0;
 	}
 	return r;
+}
+
+void
+opens_forget(struct opens *o, const char *path)
+{
+	for (size_t i = 0; i < o->ndirs; i++) {
+		struct dir *d = &o->dirs[i];
+
+		if (d->path != path)
+			continue;
+		/* Two that are one directory have one key. */
+		if (d->known) {
+			int r = kernel_unset(o->kernel, "dirs", &d->key);
+
+			must(r == 0 || r == -ENOENT);
+		}
+		*d = o->dirs[--o->ndirs];
+		return;
+	}
 }
 
 void
@@ -285,6 +329,7 @@ opens_next(struct opens *o, struct open_event *e)
 	}
 	if (o->n > 0)
 		memset(o->slots, 0, sizeof o->slots);
+	leave_anchors(o);
 	o->at = o->n = 0;
 	r = kernel_consume(o->kernel);
 	if (r != 0 || o->n == 0)
@@ -315,12 +360,13 @@ struct handle {
 };
 
 static void
-make_handle(struct handle *h, const struct dir *d, const struct open_event *e)
+make_handle(
+    struct handle *h, const struct anchor *a, const struct open_event *e)
 {
 	const uint32_t narrow[2] = {(uint32_t)e->ino, e->generation};
 
 	*h = (struct handle){0};
-	if (d->xfs && e->ino > UINT32_MAX) {
+	if (a->xfs && e->ino > UINT32_MAX) {
 		h->head.handle_type = HANDLE_XFS64;
 		h->head.handle_bytes = 12;
 		memcpy(h->bytes, &e->ino, 8);
@@ -341,25 +387,49 @@ is_object(int fd, const struct open_event *e)
 	       st.st_dev == e->dev && S_ISREG(st.st_mode);
 }
 
-static int
-by_number(const struct opens *o, const struct open_event *e)
+/* NULL where no watched directory of that file system is there any more. */
+static const struct anchor *
+anchor_of(struct opens *o, uint64_t dev)
 {
-	struct handle h;
-
+	for (size_t i = 0; i < o->nanchors; i++)
+		if (device(o->anchors[i].dev) == dev)
+			return &o->anchors[i];
+	if (o->nanchors == ANCHORS_MAX)
+		leave_anchors(o);
 	for (size_t i = 0; i < o->ndirs; i++) {
 		const struct dir *d = &o->dirs[i];
 		OWN_FD int fd = -1;
+		struct stat st;
 
-		if (!d->known || device(d->key.dev) != e->dev)
+		if (!d->known || device(d->key.dev) != dev)
 			continue;
-		make_handle(&h, d, e);
-		fd = open_by_handle_at(d->fd, &h.head,
-		    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
-		if (fd < 0)
-			return -errno;
-		return is_object(fd, e) ? own_take_fd(&fd) : -ESTALE;
+		fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) != 0 || st.st_dev != dev)
+			continue;
+		o->anchors[o->nanchors] = (struct anchor){
+		    .dev = d->key.dev, .fd = own_take_fd(&fd), .xfs = d->xfs};
+		return &o->anchors[o->nanchors++];
 	}
-	return -ESTALE;
+	return NULL;
+}
+
+static int
+by_number(struct opens *o, const struct open_event *e)
+{
+	const struct anchor *a = anchor_of(o, e->dev);
+	OWN_FD int fd = -1;
+	struct handle h;
+
+	if (a == NULL)
+		return -ESTALE;
+	make_handle(&h, a, e);
+	fd = open_by_handle_at(a->fd, &h.head, FLAGS | O_NOATIME);
+	/* Who may not change the owner's files may not keep their times. */
+	if (fd < 0 && errno == EPERM)
+		fd = open_by_handle_at(a->fd, &h.head, FLAGS);
+	if (fd < 0)
+		return -errno;
+	return is_object(fd, e) ? own_take_fd(&fd) : -ESTALE;
 }
 
 /* Through the process, while it still has the object under that number. */
@@ -373,14 +443,16 @@ by_process(const struct open_event *e)
 		return -ESTALE;
 	must(str_format(link, sizeof link, "/proc/%d/fd/%d", (int)e->pid,
 		 e->number) == 0);
-	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
+	fd = open(link, FLAGS | O_NOATIME);
+	if (fd < 0 && errno == EPERM)
+		fd = open(link, FLAGS);
 	if (fd < 0)
 		return errno == ENOENT ? -ESTALE : -errno;
 	return is_object(fd, e) ? own_take_fd(&fd) : -ESTALE;
 }
 
 int
-opens_object(const struct opens *o, const struct open_event *e)
+opens_object(struct opens *o, const struct open_event *e)
 {
 	int fd = by_number(o, e);
 

@@ -44,6 +44,11 @@ void opens_close(struct opens *o);
  * number: nothing is told of them; or -errno.
  */
 int opens_watch(struct opens *o, const char *path, bool inside) MUST_CHECK;
+/* opens_forget - ends what opens_watch began with that very pointer. */
+void opens_forget(struct opens *o, const char *path);
+/* opens_whole - false if the kernel does not tell of reads by io_uring, by aio
+ * through descriptors of others, and through file systems that lie on others. */
+bool opens_whole(const struct opens *o);
 /* opens_look - takes in directories that came, or were replaced. */
 void opens_look(struct opens *o);
 /* opens_pass - passes over a process and its children: always (the agent), or
@@ -58,7 +63,7 @@ int opens_next(struct opens *o, struct open_event *e) MUST_CHECK;
  * generation, or through the process that has it open. -ESTALE if it is gone,
  * or -errno.
  */
-int opens_object(const struct opens *o, const struct open_event *e) MUST_CHECK;
+int opens_object(struct opens *o, const struct open_event *e) MUST_CHECK;
 /* opens_passed - openings by processes that are passed over, since start. */
 uint64_t opens_passed(const struct opens *o);
 

@@ -39,6 +39,7 @@ struct event {
 	uint64_t start_ns; /* when it began, since boot */
 	uint32_t uid; /* effective */
 	char comm[16]; /* its program's name, cut */
+	bool through; /* of a read: bytes were read; else it was closed */
 	bool gone; /* the process had ended when the event was read */
 	int pidfd; /* owned by the event, -1 if none */
 	int fd; /* owned by the event: the object, for reading; -1 if it
@@ -83,14 +84,17 @@ void files_close(struct files *f);
  * those of some paths, or all, do not. */
 const char *files_base(const struct files *f);
 /* files_fds - what to wait for, -1 where there is none; @ring is readable when
- * much waits: what is little is read every 50 ms. */
-void files_fds(const struct files *f, int *group, int *ring);
+ * much waits: what is little is read every 50 ms; @mounts has POLLPRI when
+ * files_look has work. */
+void files_fds(const struct files *f, int *group, int *ring, int *mounts);
 /* files_pass - passes over the openings of a process and its children: always
  * (the agent's own), or as long as nobody logs in with it. 0, -errno; nothing to
  * do without the kernel's programs. */
 int files_pass(struct files *f, pid_t pid, bool always) MUST_CHECK;
-/* files_look - takes in watched directories that came or were replaced. */
-void files_look(struct files *f);
+/* files_look - takes in watched directories that came or were replaced, and file
+ * systems that were mounted below them. Returns how many of these are not
+ * watched and were not told before: too many, or of no local kind. */
+size_t files_look(struct files *f);
 /*
  * files_read - the next event that is inside. 1 and *e, 0 when none is there,
  * -EOVERFLOW when the kernel's queue ran over (events were lost; the caller

@@ -34,7 +34,11 @@
 #define MODE_READ 1u
 #define MODE_PATH 0x4000u
 #define WAKE_BYTES (256 * 1024)
-#define USER32_CS 0x23 /* x86: the caller is a 32-bit program */
+#define CALL_IS_32 2 /* TS_COMPAT: by int 0x80, from 64-bit programs, too */
+#define CALL_IS_X32 0x40000000 /* 64-bit registers, pointers of 32 */
+#define THREAD_OF_RING \
+	0x10 /* PF_IO_WORKER: it works for a process's io_uring */
+#define THREAD_OF_KERNEL 0x200000 /* PF_KTHREAD */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -43,16 +47,33 @@ struct super_block {
 	__u32 s_dev;
 } KERNELS;
 
+struct hlist_node {
+	struct hlist_node *next;
+} KERNELS;
+
+struct hlist_head {
+	struct hlist_node *first;
+} KERNELS;
+
 struct inode {
 	__u16 i_mode;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	__u32 i_nlink;
+	struct hlist_head i_dentry;
 	__u32 i_generation;
+} KERNELS;
+
+struct address_space {
+	struct inode *host;
 } KERNELS;
 
 struct dentry {
 	struct dentry *d_parent;
 	struct inode *d_inode;
+	union {
+		struct hlist_node d_alias;
+	} d_u;
 } KERNELS;
 
 struct path {
@@ -94,7 +115,13 @@ struct cred {
 	struct kuid euid;
 } KERNELS;
 
+struct thread_info {
+	__u32 status;
+} KERNELS;
+
 struct task_struct {
+	struct thread_info thread_info;
+	__u32 flags;
 	int pid, tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime;
@@ -110,7 +137,7 @@ struct linux_binprm {
 } KERNELS;
 
 struct pt_regs {
-	unsigned long bx, cx, di, si, r10, r8, orig_ax, cs;
+	unsigned long bx, cx, di, si, r10, r8, orig_ax;
 } KERNELS;
 
 /*
@@ -217,11 +244,18 @@ BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 
 /* ---- which files are inside ---- */
 
+/* Some directory of this file system is watched: its key has no inode. */
 static __always_inline bool
-is_inside(struct file *file, __u32 dev, bool fast)
+is_watched(__u32 dev)
 {
-	struct dentry *d =
-	    fast ? file->f_path.dentry : BPF_CORE_READ(file, f_path.dentry);
+	struct opened_dir key = {.dev = dev};
+
+	return bpf_map_lookup_elem(&dirs, &key) != 0;
+}
+
+static __always_inline bool
+is_inside(struct dentry *d, __u32 dev, __u32 links, bool fast)
+{
 	struct opened_dir key = {.dev = dev};
 	struct dentry *up;
 	__u32 *which;
@@ -236,23 +270,23 @@ is_inside(struct file *file, __u32 dev, bool fast)
 		if (which)
 			return *which == DIR_INSIDE;
 		if (up == d)
-			return false;
+			return links > 1 && is_watched(dev);
 		d = up;
 	}
 	return true; /* what cannot be told counts as inside */
 }
 
 static __always_inline void
-tell(struct task_struct *task, struct file *file, __u32 op, __s32 fd, bool fast)
+tell(struct task_struct *task, struct inode *inode, struct dentry *dentry,
+    __u32 op, __s32 fd, bool fast)
 {
-	struct inode *inode = GET(fast, file, f_inode);
 	__u32 dev =
 	    fast ? inode->i_sb->s_dev : BPF_CORE_READ(inode, i_sb, s_dev);
 	__u64 flags = BPF_RB_NO_WAKEUP, waits;
 	struct opened *o;
 
 	if (!IS_REGULAR(GET(fast, inode, i_mode)) ||
-	    !is_inside(file, dev, fast))
+	    !is_inside(dentry, dev, GET(fast, inode, i_nlink), fast))
 		return;
 	o = bpf_ringbuf_reserve(&ring, sizeof *o, 0);
 	if (!o) {
@@ -277,6 +311,15 @@ tell(struct task_struct *task, struct file *file, __u32 op, __s32 fd, bool fast)
 	bpf_ringbuf_submit(o, flags);
 }
 
+static __always_inline void
+tell_file(
+    struct task_struct *task, struct file *file, __u32 op, __s32 fd, bool fast)
+{
+	tell(task, GET(fast, file, f_inode),
+	    fast ? file->f_path.dentry : BPF_CORE_READ(file, f_path.dentry), op,
+	    fd, fast);
+}
+
 /* ---- calls ---- */
 
 /* What a call does to which of its arguments. */
@@ -285,6 +328,7 @@ tell(struct task_struct *task, struct file *file, __u32 op, __s32 fd, bool fast)
 #define CALL_READS 2 /* from its first argument */
 #define CALL_READS_2ND 3 /* sendfile: from its second */
 #define CALL_READS_5TH 4 /* mmap: from its fifth */
+#define CALL_SUBMITS 5 /* requests that it does not name a file for */
 
 static __always_inline int
 call_kind(long nr, bool narrow)
@@ -310,11 +354,15 @@ call_kind(long nr, bool narrow)
 			return CALL_READS_2ND;
 		case 192: /* mmap2 */
 			return CALL_READS_5TH;
+		case 248: /* io_submit */
+		case 426: /* io_uring_enter */
+			return CALL_SUBMITS;
 		default:
 			return CALL_NOTHING;
 		}
 	}
-	switch (nr) { /* arch/x86/entry/syscalls/syscall_64.tbl */
+	/* arch/x86/entry/syscalls/syscall_64.tbl; x32 has those from 512 on */
+	switch (nr & ~CALL_IS_X32) {
 	case 2: /* open */
 	case 85: /* creat */
 	case 257: /* openat */
@@ -326,6 +374,9 @@ call_kind(long nr, bool narrow)
 	case 19: /* readv */
 	case 295: /* preadv */
 	case 327: /* preadv2 */
+	case 515: /* readv */
+	case 534: /* preadv */
+	case 546: /* preadv2 */
 	case 275: /* splice */
 	case 326: /* copy_file_range */
 		return CALL_READS;
@@ -333,6 +384,9 @@ call_kind(long nr, bool narrow)
 		return CALL_READS_2ND;
 	case 9: /* mmap */
 		return CALL_READS_5TH;
+	case 209: /* io_submit */
+	case 426: /* io_uring_enter */
+		return CALL_SUBMITS;
 	default:
 		return CALL_NOTHING;
 	}
@@ -361,31 +415,37 @@ opened(struct task_struct *task, struct file *file, __s32 fd, bool fast)
 	for (int i = 0; r && i < READ_MAX; i++)
 		if (r->file[i] == (__u64)file)
 			r->file[i] = 0;
-	tell(task, file, OPENED, fd, fast);
+	tell_file(task, file, OPENED, fd, fast);
+}
+
+/* The thread has read through this already; if not, it has from now on. */
+static __always_inline bool
+is_read(struct task_struct *task, __u64 file, __u64 inode)
+{
+	struct reads *r = bpf_task_storage_get(
+	    &reads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 i;
+
+	if (!r)
+		return false;
+	for (i = 0; i < READ_MAX; i++)
+		if (r->file[i] == file && r->inode[i] == inode)
+			return true;
+	i = r->next % READ_MAX;
+	r->file[i] = file;
+	r->inode[i] = inode;
+	r->next++;
+	return false;
 }
 
 static __always_inline void
 read_through(struct task_struct *task, struct file *file, __s32 fd, bool fast)
 {
 	struct inode *inode = GET(fast, file, f_inode);
-	struct reads *r;
-	__u32 i;
 
-	if (!IS_REGULAR(GET(fast, inode, i_mode)))
-		return;
-	r = bpf_task_storage_get(
-	    &reads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (r) {
-		for (i = 0; i < READ_MAX; i++)
-			if (r->file[i] == (__u64)file &&
-			    r->inode[i] == (__u64)inode)
-				return;
-		i = r->next % READ_MAX;
-		r->file[i] = (__u64)file;
-		r->inode[i] = (__u64)inode;
-		r->next++;
-	}
-	tell(task, file, OPENED_READ, fd, fast);
+	if (IS_REGULAR(GET(fast, inode, i_mode)) &&
+	    !is_read(task, (__u64)file, (__u64)inode))
+		tell_file(task, file, OPENED_READ, fd, fast);
 }
 
 static __always_inline void
@@ -398,33 +458,38 @@ handle(
 		read_through(task, file, fd, fast);
 }
 
+static __always_inline __s32
+argument(struct pt_regs *regs, int kind, bool narrow)
+{
+	if (kind == CALL_READS)
+		return narrow ? regs->bx : regs->di;
+	if (kind == CALL_READS_2ND)
+		return narrow ? regs->cx : regs->si;
+	return narrow ? regs->di : regs->r8; /* CALL_READS_5TH */
+}
+
 SEC("tp_btf/sys_exit")
 int
 BPF_PROG(on_exit, struct pt_regs *regs, long ret)
 {
-	bool narrow = regs->cs == USER32_CS;
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool narrow = (task->thread_info.status & CALL_IS_32) != 0;
 	int kind = call_kind(regs->orig_ax, narrow);
-	struct task_struct *task;
 	struct file *file;
 	__s32 fd = ret;
 
 	(void)ctx;
 	/* Nothing was opened, or read: an error, or the end of the file. */
-	if (kind == CALL_NOTHING || ret < 0 ||
+	if (kind == CALL_NOTHING || kind == CALL_SUBMITS || ret < 0 ||
 	    (ret == 0 && kind != CALL_OPENS && kind != CALL_READS_5TH))
 		return 0;
-	task = bpf_get_current_task_btf();
 	if (is_passed(task)) {
 		if (kind == CALL_OPENS)
 			count(OPENED_PASSED);
 		return 0;
 	}
-	if (kind == CALL_READS)
-		fd = narrow ? regs->bx : regs->di;
-	else if (kind == CALL_READS_2ND)
-		fd = narrow ? regs->cx : regs->si;
-	else if (kind == CALL_READS_5TH)
-		fd = narrow ? regs->di : regs->r8;
+	if (kind != CALL_OPENS)
+		fd = argument(regs, kind, narrow);
 	file = file_of(task, fd);
 	if (!file)
 		return 0;
@@ -446,6 +511,56 @@ BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *bprm)
 	(void)ctx;
 	(void)old;
 	if (file && !is_passed(task))
-		tell(task, file, OPENED_EXEC, -1, true);
+		tell_file(task, file, OPENED_EXEC, -1, true);
+	return 0;
+}
+
+/* ---- reads that no call names ---- */
+
+static __always_inline struct dentry *
+name_of(struct inode *inode)
+{
+	struct hlist_node *n = inode->i_dentry.first;
+
+	return n ? (void *)n - bpf_core_field_offset(struct dentry, d_u.d_alias)
+		 : 0;
+}
+
+/*
+ * The page cache is read by a thread that has not named this file: for requests
+ * of io_uring or aio, or since another file system (overlayfs) lies on it. A
+ * kernel can do without this tracepoint.
+ */
+SEC(OPENS_OPTIONAL)
+int
+BPF_PROG(on_pages, struct address_space *pages)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct inode *inode = pages->host;
+	struct pt_regs *regs;
+	struct dentry *name;
+	int kind = CALL_SUBMITS;
+	struct file *file;
+	bool narrow;
+
+	(void)ctx;
+	if ((task->flags & THREAD_OF_KERNEL) != 0)
+		return 0;
+	if ((task->flags & THREAD_OF_RING) == 0) {
+		regs = (struct pt_regs *)bpf_task_pt_regs(task);
+		narrow = (task->thread_info.status & CALL_IS_32) != 0;
+		kind = call_kind(regs->orig_ax, narrow);
+	}
+	if (kind == CALL_NOTHING || kind == CALL_OPENS || is_passed(task) ||
+	    !is_watched(inode->i_sb->s_dev))
+		return 0;
+	if (kind != CALL_SUBMITS) {
+		file = file_of(task, argument(regs, kind, narrow));
+		if (!file || BPF_CORE_READ(file, f_inode) == inode)
+			return 0;
+	}
+	name = name_of(inode);
+	if (name && !is_read(task, (__u64)inode, (__u64)inode))
+		tell(task, inode, name, OPENED_READ, -1, false);
 	return 0;
 }

@@ -33,7 +33,8 @@ struct opens_constants {
 #define PASSED_SYSTEM 1 /* as long as it has no login and our mounts */
 #define PASSED_AGENT 2 /* always: the agent itself */
 
-/* A directory whose files are watched, or are not. */
+/* A directory whose files are watched, or are not; without an inode, that some
+ * of the file system's are. */
 struct opened_dir {
 	__u64 ino;
 	__u32 dev;
@@ -47,5 +48,8 @@ struct opened_dir {
 #define OPENED_LOST 0 /* no room in the ring */
 #define OPENED_PASSED 1 /* opened by a process that is passed over */
 #define OPENED_COUNTS 2
+
+/* The section of the program that a kernel can do without. */
+#define OPENS_OPTIONAL "tp_btf/mm_filemap_get_pages"
 
 #endif

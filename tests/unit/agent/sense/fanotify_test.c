@@ -132,9 +132,9 @@ watch(const char *in, const char *excluded)
 static int
 group_fd(void)
 {
-	int group, ring;
+	int group, ring, mounts;
 
-	files_fds(f, &group, &ring);
+	files_fds(f, &group, &ring, &mounts);
 	assert_int_equal(ring, -1);
 	return group;
 }
