@@ -120,6 +120,7 @@ struct exposure_finding {
 	uint64_t records, entries;
 	bool capped, sample;
 	const char *allow, *allow_until; /* NULL: it raises an alert */
+	const char *flags; /* marks beside that of a sample */
 	int64_t first_us, last_us;
 };
 

@@ -57,6 +57,7 @@ enum column {
 	COLUMN_ALLOW_UNTIL,
 	COLUMN_POLICY,
 	COLUMN_LEVEL,
+	COLUMN_FLAGS,
 	COLUMNS
 };
 
@@ -95,6 +96,7 @@ static const char *const NAMES[COLUMNS] = {
     [COLUMN_ALLOW_UNTIL] = "allow_until",
     [COLUMN_POLICY] = "policy",
     [COLUMN_LEVEL] = "level",
+    [COLUMN_FLAGS] = "flags",
 };
 
 /* One row in the making: borrowed texts, and room for numbers. */
@@ -191,6 +193,7 @@ put_finding(struct buf *out, const struct exposure_finding *f)
 	set_number(&r, COLUMN_RECORDS, f->records);
 	r.cells[COLUMN_CAPPED] = f->capped ? "yes" : "no";
 	r.cells[COLUMN_SAMPLES] = f->sample ? "yes" : "no";
+	r.cells[COLUMN_FLAGS] = f->flags;
 	r.cells[COLUMN_ALLOW] = f->allow;
 	r.cells[COLUMN_ALLOW_UNTIL] = f->allow_until;
 	set_number(&r, COLUMN_TIMES, f->entries);

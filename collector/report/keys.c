@@ -292,6 +292,7 @@ put_finding(struct json *j, const struct exposure_finding *f)
 	json_uint(j, "records", f->records);
 	json_bool(j, "records_at_least", f->capped);
 	json_bool(j, "samples", f->sample);
+	put_text(j, "flags", f->flags);
 	put_text(j, "allow", f->allow);
 	put_text(j, "allow_until", f->allow_until);
 	json_uint(j, "times", f->entries);

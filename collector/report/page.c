@@ -807,6 +807,11 @@ finding(struct buf *out, const struct exposure_finding *f)
 	html_raw(out, "<td>");
 	html_text(out, f->confidence);
 	html_raw(out, f->sample ? " (samples)" : "");
+	if (f->flags != NULL) {
+		html_raw(out, "<br><span class=\"note\">");
+		html_text(out, f->flags);
+		html_raw(out, "</span>");
+	}
 	if (f->allow != NULL) {
 		html_raw(out, "<br><span class=\"note\">allowed by ");
 		html_text(out, f->allow);

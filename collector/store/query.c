@@ -440,6 +440,7 @@ row_finding(struct stmt *s, struct exposure *e)
 	f->last_us = stmt_int(s, 23);
 	f->allow = text(s, 26, e);
 	f->allow_until = text(s, 27, e);
+	f->flags = text(s, 28, e);
 	return 0;
 }
 
@@ -796,10 +797,10 @@ static const struct question FINDINGS = {
     "max(coalesce(uniq_capped,0)),min(coalesce(test_data,0)),count(*),"
     "min(wall_us),max(wall_us),max({rank}) rank,"
     "CASE confidence WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END sure,"
-    "allow,allow_until"
+    "allow,allow_until,flags"
     " FROM {finding} WHERE {of} GROUP BY agent_id,2,grade,account,channel,op,"
     "path,member,src,dst,dport,host,class,detector,version,confidence,"
-    "allow,allow_until"
+    "allow,allow_until,flags"
     " ORDER BY rank DESC,sure DESC,n DESC,min(wall_us),path,detector LIMIT ?4",
     row_finding, ROWS};
 

@@ -45,7 +45,7 @@ static const char TABLES[] =
     " dst TEXT, dport INT, flow, detector TEXT, version, class TEXT,"
     " confidence TEXT, sensitivity TEXT, count INT, uniq INT, uniq_capped INT,"
     " test_data INT, bulk INT, mask TEXT, tag TEXT, exe TEXT, src TEXT,"
-    " rules TEXT, allow TEXT, allow_until TEXT, " KEY ");"
+    " rules TEXT, allow TEXT, allow_until TEXT, flags TEXT, " KEY ");"
     "CREATE INDEX finding_of ON finding(provider, wall_us);"
     "CREATE TABLE access(" PLACE "wall_us INT, provider TEXT, person TEXT,"
     " grade TEXT, why TEXT, account TEXT, session, op TEXT, path TEXT,"
@@ -85,6 +85,7 @@ static const char TABLES[] =
 static const char *const STEPS[SCHEMA_VERSION] = {
     [1] = "ALTER TABLE finding ADD COLUMN allow TEXT;"
 	  "ALTER TABLE finding ADD COLUMN allow_until TEXT;",
+    [2] = "ALTER TABLE finding ADD COLUMN flags TEXT;",
 };
 
 /* The tables of a version that this program knows; 0 is none yet. */

@@ -171,6 +171,24 @@ out=$("$BIN/chaperone" rules check --json p)
 is "$? $(jq -r .name <<<"$out" | head -n 1)" "3 too-many" "more packs than fit"
 tried="$tried too-many"
 
+rm -rf p
+mkdir p
+good >p/a.yaml
+good >p/b.yml
+out=$("$BIN/chaperone" rules check --json p)
+is "$? $(jq -r 'select(.name) | [.name, (.text | split(":")[0])] | join(" ")' \
+	<<<"$out" | head -n 1)" "3 file-name p/b.yml" "a pack that would be left out"
+tried="$tried file-name"
+rm -rf p
+mkdir p
+good | sed '/^    prefilter/d; /^    primary/,/^    mask/d' |
+	sed 's/^    tests:/    primary: {exact: {index: people, primary: ssn}}\n    levels: [{confidence: low}]\n&/
+	/expect: [lh]/d' >p/a.yaml
+out=$("$BIN/chaperone" rules check --json p)
+is "$? $(jq -r 'select(.name) | [.name, (.text | split(":")[1])] | join(" ")' \
+	<<<"$out" | head -n 1)" "3 no-index 9" "an index that is not beside the pack"
+tried="$tried no-index"
+
 # ---- what is left to --strict, and what is quieted ----
 rm -rf p
 mkdir p

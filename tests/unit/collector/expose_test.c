@@ -306,8 +306,8 @@ the_keys_stay(void **state)
 	    "generated", "user", "via", "period", "known", "summary",
 	    "complete", "coverage", "entries", "first", "last", "attribution",
 	    "entries_of_nobody", "people", "files_touched", "classes",
-	    "detectors", "view", "policies", "findings", "allowed", "left", "days", "gaps", "alarms", "rules",
-	    "cut"};
+	    "detectors", "view", "policies", "findings", "allowed", "left",
+	    "days", "gaps", "alarms", "rules", "cut"};
 	struct scene *s = *state;
 	json_t *j;
 
@@ -392,6 +392,52 @@ unknown_is_printed_with_its_reason(void **state)
 	assert_non_null(strstr(page, "its process was gone"));
 }
 
+/* ---- what is allowed, and marks ---- */
+
+static void
+allows_and_flags_are_told(void **state)
+{
+	struct scene *s = *state;
+	json_t *j, *f, *a;
+
+	scene_put(s, "a-1", 10, "finding", ANN, "channel", "file", "op", "read",
+	    "path", "/a", "detector", "d.one", "class", "pii.x", "confidence",
+	    "high", "unique", "#4", "flags", "expired", "allow", "ops-1",
+	    "allow_until", "2030-01-31", NULL);
+	scene_put(s, "a-1", 11, "finding", ANN, "channel", "file", "op", "read",
+	    "path", "/b", "detector", "d.one", "class", "pii.x", "confidence",
+	    "high", "unique", "#2", NULL);
+	OWN_MEM char *text = ask(s, "acme", "json");
+	j = parse(text);
+	f = json_array_get(json_object_get(j, "findings"), 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(f, "flags")), "expired");
+	assert_string_equal(
+	    json_string_value(json_object_get(f, "allow")), "ops-1");
+	f = json_array_get(json_object_get(j, "findings"), 1);
+	assert_true(json_is_null(json_object_get(f, "flags")));
+	assert_true(json_is_null(json_object_get(f, "allow")));
+	assert_int_equal(json_array_size(json_object_get(j, "allowed")), 1);
+	a = json_array_get(json_object_get(j, "allowed"), 0);
+	assert_string_equal(
+	    json_string_value(json_object_get(a, "allow")), "ops-1");
+	assert_string_equal(
+	    json_string_value(json_object_get(a, "until")), "2030-01-31");
+	assert_int_equal(json_integer_value(json_object_get(a, "records")), 4);
+	/* It counts, but not among what is sure. */
+	a = json_array_get(json_object_get(j, "classes"), 0);
+	assert_int_equal(
+	    json_integer_value(json_object_get(a, "records_low")), 2);
+	assert_int_equal(
+	    json_integer_value(json_object_get(a, "records_high")), 6);
+	json_decref(j);
+	OWN_MEM char *csv = ask(s, "acme", "csv");
+	assert_non_null(strstr(csv, ",ops-1,2030-01-31,,,expired\r\n"));
+	OWN_MEM char *page = ask(s, "acme", "html");
+	assert_non_null(strstr(page, "allowed by ops-1 until 2030-01-31"));
+	assert_non_null(strstr(page, "Suppressed: found, and allowed"));
+}
+
 /* ---- what is refused ---- */
 
 static void
@@ -461,6 +507,7 @@ main(void)
 	    TEST(nothing_is_never_no_leak),
 	    TEST(an_incomplete_period_says_so),
 	    TEST(unknown_is_printed_with_its_reason),
+	    TEST(allows_and_flags_are_told),
 	    TEST(bad_questions),
 	    TEST(no_store_is_told),
 	};
