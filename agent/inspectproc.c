@@ -281,7 +281,32 @@ found_in_name(void *ctx, struct finding *f)
 	finding_done(f);
 }
 
-/* The name that allows are held against; not masked, and told to nobody. */
+/* A member of which something was found before it is begun. */
+struct found_kind {
+	struct inspect *i;
+	const char *member;
+};
+
+static void
+found_in_kind(void *ctx, struct finding *f)
+{
+	const struct found_kind *k = ctx;
+	struct content c = {
+	    .data = (const uint8_t *)k->member, .len = strlen(k->member)};
+	OWN(buf_done) struct buf masked = {0};
+
+	buf_init(&masked, IPC_MAX / 2);
+	if (k->i->part != NULL && c.len == 0)
+		buf_printf(&masked, "%s", k->i->part);
+	else if (c.len > 0 && scan_mask(k->i->scan, c, &masked, NULL, NULL) < 0)
+		buf_printf(&masked, "[member]");
+	f->member = strdup(buf_text(&masked) != NULL ? buf_text(&masked) : "");
+	put_finding(k->i, k->i->answer, f);
+	finding_done(f);
+}
+
+/* The name that rules and allows are held against; not masked, and told to
+ * nobody. */
 static int
 name_piece(struct inspect *i, const char *member)
 {
@@ -297,6 +322,19 @@ name_piece(struct inspect *i, const char *member)
 	whole = buf_text(&b);
 	/* What is too long has no name: then nothing is allowed by it. */
 	return scan_name(i->scan, whole);
+}
+
+/* What the member itself is: found before a byte of its text. */
+static int
+sink_kind(void *ctx, const char *member, const char *type, const char *kind)
+{
+	struct inspect *i = ctx;
+	struct found_kind k = {.i = i, .member = member};
+	int r = name_piece(i, member);
+
+	if (r == 0)
+		r = scan_file(i->scan, type, kind, found_in_kind, &k);
+	return r;
 }
 
 static int
@@ -318,6 +356,7 @@ sink_begin(void *ctx, const char *member, const char *type)
 		r = scan_mask(i->scan, c, &i->member, found_in_name, i);
 	if (r < 0 || buf_text(&i->member) == NULL)
 		return r < 0 ? r : -ENOMEM;
+	scan_kind(i->scan, extract_kind(i->extract));
 	scan_begin(i->scan);
 	return 0;
 }
@@ -371,6 +410,7 @@ static struct extract_sink
 sink_of(struct inspect *i)
 {
 	return (struct extract_sink){.ctx = i,
+	    .kind = sink_kind,
 	    .begin = sink_begin,
 	    .text = sink_text,
 	    .end = sink_end,

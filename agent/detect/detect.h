@@ -126,10 +126,23 @@ void scan_key(struct scan *s, const uint8_t key[32]);
 void scan_begin(struct scan *s);
 /*
  * scan_name - the name of the object of the pieces to come, with "!member"
- * behind it, for allows that name a path; NULL: it has none. It is copied.
- * Returns 0 or -ENOMEM.
+ * behind it, for allows and rules that name a path; NULL: it has none. It is
+ * copied. Returns 0 or -ENOMEM.
  */
 int scan_name(struct scan *s, const char *name) MUST_CHECK;
+/*
+ * scan_kind - what the member of the pieces to come is, as extraction calls it
+ * ("keystore/jks"); "": not known. It is borrowed until the next call.
+ */
+void scan_kind(struct scan *s, const char *kind);
+/*
+ * scan_file - asks the rules that are about a member itself; scan_name told
+ * its name. @type: its MIME type; @kind: as in scan_kind.
+ * @found gets findings without a place, one of each rule that fits, and owns
+ * what they hold. Not between scan_begin and scan_end: -EBUSY.
+ */
+int scan_file(struct scan *s, const char *type, const char *kind,
+    scan_found_fn *found, void *ctx) MUST_CHECK;
 /*
  * scan_feed - the next bytes. The findings do not depend on where the bytes
  * are cut. Memory is bounded whatever the length.

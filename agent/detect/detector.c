@@ -630,6 +630,40 @@ checks(const struct yaml *y, struct detector *d, struct diag *why)
 	return 0;
 }
 
+/* About the member itself: nothing of its text is looked at. */
+static int
+primary_file(const struct yaml *y, const struct yaml *map, struct detector *d,
+    struct diag *why)
+{
+	static const char *const alone[] = {"file", NULL};
+	struct diag inner = {""};
+
+	if (yaml_keys(map, "primary", alone, &inner) != 0)
+		return yaml_fail(map, why,
+		    "beside \"file\" primary takes nothing: a rule is about "
+		    "a member or about its text");
+	return filerule_parse(y, &d->file, why);
+}
+
+/* What a member is has no value, no place in a text, and no neighbours. */
+static int
+file_levels(const struct detector *d, struct diag *why)
+{
+	bool text = d->gate != NULL || d->nflags > 0 ||
+		    d->keep_first + d->keep_last > 0 || d->bulk_min > 0 ||
+		    d->bulk_unique > 0;
+
+	if (!filerule_asks(&d->file))
+		return 0;
+	for (size_t i = 0; i < d->nevidence; i++)
+		text = text || d->evidence[i].kind != EVIDENCE_FILE;
+	return text
+		   ? yaml_fail(d->at, why,
+			 "a rule with \"file\" takes magic and path as "
+			 "evidence, and no keywords, flags, thresholds or mask")
+		   : 0;
+}
+
 /* An index beside the pack; the loader finds it (ruleset.c). */
 static int
 primary_exact(const struct yaml *y, const struct yaml *map, struct detector *d,
@@ -700,14 +734,17 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "function", "exact", "fingerprint", "file", "label", "canary",
 	    NULL};
 	static const char *const later[] = {
-	    "function", "fingerprint", "file", "label", "canary", NULL};
-	const struct yaml *map, *exact, *list, *secret;
+	    "function", "fingerprint", "label", "canary", NULL};
+	const struct yaml *map, *exact, *file, *list, *secret;
 	int r;
 
 	if ((r = need(y, "primary", "a detector", &map, why)) != 0 ||
 	    (r = yaml_keys(map, "primary", keys, why)) != 0 ||
 	    (r = not_yet(map, later, why)) != 0)
 		return r;
+	file = yaml_get(map, "file");
+	if (file != NULL)
+		return primary_file(file, map, d, why);
 	exact = yaml_get(map, "exact");
 	if (exact != NULL) {
 		r = primary_exact(exact, map, d, why);
@@ -932,8 +969,7 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 {
 	static const char *const keys[] = {"near", "count", "validator",
 	    "header", "path", "magic", "label", "points", NULL};
-	static const char *const later[] = {
-	    "header", "path", "magic", "label", NULL};
+	static const char *const later[] = {"header", "label", NULL};
 	struct evidence *e;
 	const struct yaml *kind, *points;
 	int r;
@@ -951,8 +987,9 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 	if (kind == NULL || (kind->next != NULL && kind->next != points) ||
 	    kind == points ||
 	    (points != NULL && points->next != NULL && points->next != kind))
-		return yaml_fail(
-		    y, why, "each evidence is one of near, count, validator");
+		return yaml_fail(y, why,
+		    "each evidence is one of near, count, validator, "
+		    "path, magic");
 	if (d->nevidence == RULES_EVIDENCE_MAX)
 		return yaml_fail(y, why, "more than %d pieces of evidence",
 		    RULES_EVIDENCE_MAX);
@@ -967,6 +1004,10 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 		return evidence_near(kind, p, e, why);
 	if (str_eq(kind->key, "count"))
 		return evidence_count(kind, d, e, why);
+	if (str_eq(kind->key, "magic") || str_eq(kind->key, "path")) {
+		e->kind = EVIDENCE_FILE;
+		return filerule_one(kind, &e->file, why);
+	}
 	return evidence_validator(kind, d, e, why);
 }
 
@@ -1278,7 +1319,7 @@ static int
 sample_one(const struct yaml *y, struct sample *s, struct diag *why)
 {
 	static const char *const keys[] = {"text", "base64", "file", "encode",
-	    "wrap", "expect", "spans", "unique", "why", NULL};
+	    "wrap", "magic", "path", "expect", "spans", "unique", "why", NULL};
 	static const char *const later[] = {"file", "wrap", NULL};
 	static const char *const expects[] = {
 	    "none", "low", "medium", "high", NULL};
@@ -1294,6 +1335,8 @@ sample_one(const struct yaml *y, struct sample *s, struct diag *why)
 	    (r = sample_text(y, s, why)) != 0 ||
 	    (r = sample_encodings(yaml_get(y, "encode"), s, why)) != 0 ||
 	    (r = yaml_text(yaml_get(y, "why"), &s->why, why)) != 0 ||
+	    (r = yaml_text(yaml_get(y, "magic"), &s->facts.kind, why)) != 0 ||
+	    (r = yaml_text(yaml_get(y, "path"), &s->facts.name, why)) != 0 ||
 	    (r = yaml_uint(
 		 yaml_get(y, "unique"), 1, UINT32_MAX, &s->unique, why)) != 0)
 		return r;
@@ -1354,10 +1397,10 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	    (r = mask(yaml_get(y, "mask"), d, why)) != 0 ||
 	    (r = detector_layers(yaml_get(y, "decode"), &d->decode, why)) !=
 		0 ||
-	    (r = exact_levels(d, why)) != 0)
+	    (r = exact_levels(d, why)) != 0 || (r = file_levels(d, why)) != 0)
 		return r;
 	/* Its window and its candidates are those of the text itself. */
-	if (d->exact.index != NULL)
+	if (d->exact.index != NULL || filerule_asks(&d->file))
 		d->decode = 0;
 	return samples(yaml_get(y, "tests"), d, why);
 }

@@ -159,7 +159,7 @@ lint_prefilter(const struct detector *d, struct loader *l)
 	const struct yaml *map = yaml_get(d->at, "prefilter");
 	const struct yaml *words = yaml_get(map, "keywords");
 
-	if (map == NULL && d->exact.index == NULL)
+	if (map == NULL && d->exact.index == NULL && !filerule_asks(&d->file))
 		loader_note(l, d->at, true, false, "no-prefilter",
 		    "%s says neither which keywords lead to it nor why there "
 		    "are none (prefilter)",
@@ -211,7 +211,8 @@ detector_lint(const struct detector *d, struct loader *l)
 		    "%s names no standard or source under references", d->id);
 	/* A number that one in fifty random ones would be, and no evidence. */
 	if (top->confidence == CONFIDENCE_HIGH && top->all == 0 &&
-	    top->any == 0 && d->gate == NULL && acceptance(d) > 0.02)
+	    top->any == 0 && d->gate == NULL && d->file.magic == NULL &&
+	    d->file.mime == NULL && acceptance(d) > 0.02)
 		loader_note(l, d->at, true, false, "weak-high",
 		    "%s claims high without evidence, but its validators let "
 		    "%.1f %% of random values pass; at most 2 %% may",

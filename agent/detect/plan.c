@@ -112,7 +112,7 @@ const char *
 plan_layer_name(enum layer l)
 {
 	static const char *const names[] = {
-	    "literal", "shape", "exact", "pattern", "plain"};
+	    "none", "literal", "shape", "exact", "pattern", "plain"};
 
 	return names[l];
 }
@@ -417,6 +417,12 @@ choose(
 	struct chosen *c = &m->p->chosen[i];
 	int e = 0;
 
+	if (r->nothing) {
+		c->layer = LAYER_NONE;
+		(void)snprintf(c->why, sizeof c->why,
+		    "it is about what a member is, which extraction tells");
+		return 0;
+	}
 	if (r->pattern == NULL) {
 		c->layer = LAYER_EXACT;
 		(void)snprintf(c->why, sizeof c->why,

@@ -16,6 +16,7 @@
 
 /* From the cheapest to the dearest. */
 enum layer {
+	LAYER_NONE, /* nothing: the rule is about the member itself */
 	LAYER_LITERAL, /* a text that each match holds */
 	LAYER_SHAPE, /* the bytes around one point of each match */
 	LAYER_EXACT, /* each word, in an index */
@@ -27,6 +28,7 @@ enum layer {
 struct plan_rule {
 	const char *plain; /* its pattern without boundaries */
 	const struct pattern *pattern; /* the same, parsed; NULL: an index */
+	bool nothing; /* there is nothing to look for in a text */
 	const struct pattern *keywords; /* NULL, or what a match must hold */
 	struct byteset edge; /* what may not touch a match */
 	uint32_t most; /* bytes of a match */

@@ -14,6 +14,7 @@
 #include "agent/detect/allow.h"
 #include "agent/detect/decode.h"
 #include "agent/detect/detect.h"
+#include "agent/detect/filerule.h"
 #include "agent/detect/member.h"
 #include "agent/detect/nearby.h"
 #include "agent/detect/pattern.h"
@@ -82,7 +83,12 @@ struct check {
 	enum on_fail on_fail;
 };
 
-enum evidence_kind { EVIDENCE_NEAR, EVIDENCE_COUNT, EVIDENCE_VALIDATOR };
+enum evidence_kind {
+	EVIDENCE_NEAR,
+	EVIDENCE_COUNT,
+	EVIDENCE_VALIDATOR,
+	EVIDENCE_FILE, /* what the member is, or its name */
+};
 
 struct evidence {
 	const struct yaml *at; /* its map, for its words */
@@ -95,6 +101,7 @@ struct evidence {
 	uint32_t lines; /* near: so many lines on either side, and one */
 	uint32_t within; /* bytes on either side */
 	size_t check; /* index of the validator */
+	struct filerule file;
 	uint32_t points; /* what it counts in an any_of */
 	bool of_value; /* near is measured from the value, not the match */
 };
@@ -132,6 +139,7 @@ struct sample {
 	const char *text;
 	size_t len;
 	uint8_t *decoded; /* of base64; owned */
+	struct member_facts facts; /* of the member that it stands for */
 	const struct yaml *encodings;
 	enum confidence expect;
 	const struct yaml *spans;
@@ -145,6 +153,7 @@ struct detector {
 	const char *id, *uuid, *title, *status, *class_name;
 	enum sensitivity sensitivity;
 	struct member_rule exact; /* of an index: then there is no pattern */
+	struct filerule file; /* of members themselves: the same */
 	bool override; /* stands for the one of another pack with its id */
 	bool overridden; /* not in force: another one stands for it */
 	char *plain; /* pattern without boundaries; owned */
@@ -215,6 +224,8 @@ struct ruleset {
 	unsigned most; /* the widest match */
 	uint32_t before, after; /* bytes of context that evidence may look at */
 	bool allows; /* some detector has one */
+	bool named; /* some detector asks for a name */
+	bool files; /* some detector is about members themselves */
 };
 
 /* Where problems go while a set is loaded. */

@@ -542,10 +542,13 @@ bounds(struct ruleset *r)
 		const struct detector *d = r->detectors[i];
 
 		r->most = d->most > r->most ? d->most : r->most;
+		r->files = r->files || filerule_asks(&d->file);
+		r->named = r->named || d->file.path != NULL;
 		r->before = d->within > r->before ? d->within : r->before;
 		for (size_t k = 0; k < d->nevidence; k++) {
 			const struct evidence *e = &d->evidence[k];
 
+			r->named = r->named || e->file.path != NULL;
 			/* A character has at most four bytes. */
 			if (4 * e->before > r->before)
 				r->before = 4 * e->before;
@@ -565,7 +568,7 @@ bounds(struct ruleset *r)
 
 			r->before = sight > r->before ? sight : r->before;
 			r->after = sight > r->after ? sight : r->after;
-		} else if (!regex_jit(d->regex))
+		} else if (d->regex != NULL && !regex_jit(d->regex))
 			r->slow = "PCRE2 has no JIT here; patterns are "
 				  "confirmed by its interpreter, several "
 				  "times more slowly";
@@ -605,6 +608,7 @@ ruleset_replan(struct ruleset *r, enum plan_kind kind, struct diag *why)
 
 		rules[i].plain = d->plain;
 		rules[i].pattern = d->pattern;
+		rules[i].nothing = filerule_asks(&d->file);
 		rules[i].keywords = d->keywords;
 		rules[i].edge = edge_of(d->boundary);
 		rules[i].most = d->most;

@@ -182,6 +182,27 @@ report(struct run *r, const struct detector *d, size_t index,
 	return 0;
 }
 
+/* What bytes are is extraction's to say, unless the sample says it. */
+static bool
+needs_raw(const struct detector *d, size_t index, const char *encoding)
+{
+	const struct member_facts *m = &d->samples[index].facts;
+
+	return sample_is_raw(encoding) ||
+	       (filerule_asks(&d->file) && m->kind == NULL && m->name == NULL);
+}
+
+static int
+run_facts(struct run *r, const struct sample *s, struct verdict *v)
+{
+	int e = scan_name(r->scan, s->facts.name);
+
+	return e != 0 ? e
+		      : scan_file(r->scan, "",
+			    s->facts.kind != NULL ? s->facts.kind : "",
+			    on_found, v);
+}
+
 static int
 run_bytes(struct run *r, const struct detector *d, size_t index,
     const char *encoding, struct content text)
@@ -191,9 +212,19 @@ run_bytes(struct run *r, const struct detector *d, size_t index,
 	const char *wrong;
 	int e;
 
-	if (sample_is_raw(encoding)) {
+	if (r->raw == NULL && needs_raw(d, index, encoding))
+		return 0;
+	if (needs_raw(d, index, encoding)) {
 		e = r->raw(r->raw_ctx, text, on_found, &v, &unsure);
+	} else if (filerule_asks(&d->file)) {
+		e = run_facts(r, &d->samples[index], &v);
 	} else {
+		const struct member_facts *m = &d->samples[index].facts;
+
+		e = scan_name(r->scan, m->name);
+		if (e != 0)
+			return e;
+		scan_kind(r->scan, m->kind != NULL ? m->kind : "");
 		scan_begin(r->scan);
 		e = scan_feed(r->scan, text);
 		if (e == 0)
@@ -201,6 +232,9 @@ run_bytes(struct run *r, const struct detector *d, size_t index,
 	}
 	if (e != 0)
 		return e;
+	/* What is not looked into may well be known for what it is. */
+	if (filerule_asks(&d->file))
+		unsure = 0;
 	wrong = unsure > 0
 		    ? "a limit was hit, or a part was not examined"
 		    : fault(&d->samples[index], &v, str_eq(encoding, "utf-8"));
@@ -220,8 +254,6 @@ run_sample(struct run *r, const struct detector *d, size_t index)
 	     y != NULL && e == 0; y = y->next) {
 		OWN(buf_done) struct buf b = {0};
 
-		if (r->raw == NULL && sample_is_raw(y->text))
-			continue;
 		buf_init(&b, 2 * YAML_FILE_MAX);
 		e = sample_encode(s, y->text, &b);
 		if (e == 0)

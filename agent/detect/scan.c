@@ -136,6 +136,7 @@ struct scan {
 	bool masking;
 	bool measured;
 	char *name; /* of the object and its member, or NULL; owned */
+	const char *kind; /* of the member, or ""; borrowed */
 	int64_t wall_us; /* when the piece began, for allows */
 	struct explain *explain; /* NULL: nobody asks why; owned */
 	int err;
@@ -272,6 +273,7 @@ scan_make(const struct ruleset *r, size_t block, struct scan **out)
 	if (s == NULL)
 		return -ENOMEM;
 	s->rules = r;
+	s->kind = "";
 	rng_fill(s->hash_key, sizeof s->hash_key);
 	e = rooms(s, block);
 	if (e != 0) {
@@ -390,13 +392,20 @@ scan_begin(struct scan *s)
 int
 scan_name(struct scan *s, const char *name)
 {
-	char *copy = name != NULL && s->rules->allows ? strdup(name) : NULL;
+	bool asked = s->rules->allows || s->rules->named;
+	char *copy = name != NULL && asked ? strdup(name) : NULL;
 
-	if (name != NULL && s->rules->allows && copy == NULL)
+	if (name != NULL && asked && copy == NULL)
 		return -ENOMEM;
 	free(s->name);
 	s->name = copy;
 	return 0;
+}
+
+void
+scan_kind(struct scan *s, const char *kind)
+{
+	s->kind = kind;
 }
 
 /* ---- evidence and levels ---- */
@@ -550,6 +559,16 @@ near(struct scan *s, const struct evidence *e, struct nearby *read, size_t from,
 	return enough(e, &h);
 }
 
+/* A name that is masked is in no member, and of no kind. */
+static bool
+of_member(const struct scan *s, const struct evidence *e)
+{
+	struct member_facts m = {
+	    .kind = s->masking ? "" : s->kind, .name = s->name};
+
+	return filerule_fits(&e->file, &m);
+}
+
 /* Evidence that needs nothing but the text around a match. */
 static uint64_t
 evidence_here(struct scan *s, struct lane *l, const struct regex_match *m,
@@ -572,6 +591,9 @@ evidence_here(struct scan *s, struct lane *l, const struct regex_match *m,
 			there = (passed >> e->check & 1) != 0;
 			break;
 		case EVIDENCE_COUNT:
+			break;
+		case EVIDENCE_FILE:
+			there = of_member(s, e);
 			break;
 		}
 		bits |= (uint64_t)there << i;
@@ -1333,6 +1355,7 @@ look_inside(void *ctx, const struct unfold_piece *p)
 	scan_begin(in);
 	in->piece = p;
 	in->name = s->name;
+	in->kind = s->kind;
 	in->wall_us = s->wall_us;
 	in->masking = s->masking;
 	in->explain = s->explain;
@@ -1370,6 +1393,22 @@ scan_feed(struct scan *s, struct content c)
 
 /* ---- findings ---- */
 
+static void
+finding_head(const struct detector *d, enum confidence c, struct finding *f)
+{
+	*f = (struct finding){.confidence = c, .sensitivity = d->sensitivity};
+	(void)str_copy(f->detector, sizeof f->detector, d->id);
+	(void)str_copy(f->version, sizeof f->version, d->pack->version);
+	(void)str_copy(f->class_name, sizeof f->class_name, d->class_name);
+}
+
+static void
+finding_allow(struct finding *f, const struct allow *a)
+{
+	(void)str_copy(f->allow, sizeof f->allow, a->id);
+	(void)str_copy(f->allow_until, sizeof f->allow_until, a->until);
+}
+
 static int
 finding_of(const struct scan *s, struct lane *l, struct tally *t, size_t which,
     struct finding *f)
@@ -1377,17 +1416,10 @@ finding_of(const struct scan *s, struct lane *l, struct tally *t, size_t which,
 	const struct detector *d = l->rule;
 	enum confidence c = (enum confidence)(which % CONFIDENCES);
 
-	*f = (struct finding){.confidence = c, .sensitivity = d->sensitivity};
-	(void)str_copy(f->detector, sizeof f->detector, d->id);
-	(void)str_copy(f->version, sizeof f->version, d->pack->version);
-	(void)str_copy(f->class_name, sizeof f->class_name, d->class_name);
+	finding_head(d, c, f);
 	(void)str_copy(f->mask, sizeof f->mask, t->mask);
-	if (which >= CONFIDENCES) {
-		const struct allow *a = d->allows[which / CONFIDENCES - 1];
-
-		(void)str_copy(f->allow, sizeof f->allow, a->id);
-		(void)str_copy(f->allow_until, sizeof f->allow_until, a->until);
-	}
+	if (which >= CONFIDENCES)
+		finding_allow(f, d->allows[which / CONFIDENCES - 1]);
 	f->count = t->count;
 	f->unique = t->used;
 	f->unique_capped = t->capped;
@@ -1467,6 +1499,54 @@ scan_end(
 		finding_done(&list[i]);
 	}
 	return r;
+}
+
+/* A rule about the member itself; none: no level holds. */
+static enum confidence
+file_confidence(const struct detector *d, const struct member_facts *m)
+{
+	struct held h = {0};
+
+	if (!filerule_asks(&d->file) || !filerule_fits(&d->file, m))
+		return CONFIDENCE_NONE;
+	for (size_t i = 0; i < d->nevidence; i++)
+		if (filerule_fits(&d->evidence[i].file, m))
+			h.bits |= (uint64_t)1 << i;
+	return confidence_of(d, &h);
+}
+
+int
+scan_file(struct scan *s, const char *type, const char *kind,
+    scan_found_fn *found, void *ctx)
+{
+	static const uint8_t nothing[1];
+	const struct ruleset *r = s->rules;
+	struct member_facts m = {.kind = kind, .type = type, .name = s->name};
+	int64_t now = r->files && r->allows ? clock_now().wall_us : 0;
+
+	if (s->open)
+		return -EBUSY;
+	for (size_t i = 0; i < r->n && r->files; i++) {
+		const struct detector *d = r->detectors[i];
+		enum confidence c = file_confidence(d, &m);
+		struct allow_match at = {.uuid = d->uuid,
+		    .value = nothing,
+		    .match = nothing,
+		    .line = nothing,
+		    .name = s->name,
+		    .wall_us = now};
+		struct finding f;
+
+		if (c == CONFIDENCE_NONE)
+			continue;
+		finding_head(d, c, &f);
+		f.count = f.unique = 1;
+		for (size_t k = d->nallows; k > 0; k--)
+			if (allow_holds(d->allows[k - 1], s->room, &at))
+				finding_allow(&f, d->allows[k - 1]);
+		found(ctx, &f);
+	}
+	return 0;
 }
 
 uint64_t

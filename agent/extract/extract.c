@@ -22,9 +22,11 @@
 #include <unistd.h>
 
 #include "agent/extract/filter.h"
+#include "agent/extract/kind.h"
 #include "agent/extract/layer.h"
 #include "agent/extract/mail.h"
 #include "agent/extract/sniff.h"
+#include "agent/extract/source.h"
 #include "agent/extract/text.h"
 #include "lib/finding.h"
 #include "lib/str.h"
@@ -58,7 +60,8 @@ struct level {
 	size_t base; /* what of the name is the container's own */
 	uint64_t below_start; /* bytes of the level below before this one */
 	uint64_t given; /* bytes of all members so far */
-	enum container inside; /* of what kind the current member is */
+	enum container inside; /* which container the current member is */
+	const char *kind; /* of the current member, or "" */
 };
 
 struct extract {
@@ -76,6 +79,7 @@ struct extract {
 	uint64_t output; /* decoded bytes of all members */
 	uint64_t cpu_start;
 	uint64_t hidden; /* bytes of the object that were passed over */
+	const char *kind; /* of the member that is given */
 	unsigned entries;
 	int statm; /* of /proc, opened before the jail */
 	uint64_t resident_start;
@@ -476,6 +480,13 @@ give_text_of(struct extract *x, struct stream *s)
 		filter_forget(x->filter);
 }
 
+static void
+tell_kind(struct extract *x, const struct level *l, const char *type)
+{
+	if (x->sink->kind != NULL && x->failed == 0)
+		x->failed = x->sink->kind(x->sink->ctx, x->name, type, l->kind);
+}
+
 /* @why: a reason beside the content's own, or NULL. */
 static void
 give_member(
@@ -483,6 +494,7 @@ give_member(
 {
 	struct stream *s = &l->out;
 
+	x->kind = l->kind;
 	x->failed = x->sink->begin(x->sink->ctx, x->name, type);
 	if (x->failed == 0)
 		give_text_of(x, s);
@@ -547,10 +559,14 @@ plain_member(struct extract *x, struct level *l)
 		type = start_filter(x, s->block + s->pos, n);
 		if (sniff_sealed_text(s->block + s->pos, n))
 			why = word(-EACCES);
+		if (!x->filtering && l->kind[0] == '\0')
+			l->kind = source_kind(s->block + s->pos, n);
 	}
 	if (l == x->levels)
 		(void)str_copy(x->type, sizeof x->type, type);
-	give_member(x, l, type, why);
+	tell_kind(x, l, type);
+	if (x->failed == 0)
+		give_member(x, l, type, why);
 }
 
 /*
@@ -634,6 +650,7 @@ open_member(struct extract *x, struct level *l)
 		l->out.size = x->size < x->object.max ? x->size : x->object.max;
 	}
 	l->inside = CONTAINER_NONE;
+	l->kind = "";
 	set_name(x, l);
 	if (l != x->levels && ++x->entries > x->lim->entries_max) {
 		x->stop = OVER_ENTRIES;
@@ -708,27 +725,33 @@ read_member(struct extract *x, struct level *l)
 	    [CONTAINER_PDF] = &pdf_layer,
 	};
 	struct stream *s = &l->out;
+	const char *type;
 	int r;
 
 	stream_fill(s, SNIFF_WANT);
 	if (x->failed != 0)
 		return;
 	l->inside = look_inside(l);
+	/* Fields that a layer made a text of are nothing by themselves. */
+	if (l->member.type == NULL)
+		l->kind = kind_sniff(s->block + s->pos, s->len - s->pos);
 	if (l->inside == CONTAINER_NONE || x->nlevels > LEVELS_MAX ||
 	    x->nlevels > x->lim->depth_max) {
 		plain_member(x, l);
 		l->open = false;
 		return;
 	}
+	type = l->inside == CONTAINER_ZIP
+		   ? sniff_zip_type(s->block + s->pos, s->len - s->pos)
+		   : sniff_container_type(l->inside);
 	if (l == x->levels)
-		(void)str_copy(x->type, sizeof x->type,
-		    l->inside == CONTAINER_ZIP
-			? sniff_zip_type(s->block + s->pos, s->len - s->pos)
-			: sniff_container_type(l->inside));
+		(void)str_copy(x->type, sizeof x->type, type);
 	r = push(x, LAYERS[l->inside], NULL);
 	if (r == -ENOMEM) {
 		x->failed = r;
-	} else if (r != 0) {
+	} else if (r == 0) {
+		tell_kind(x, l, type);
+	} else {
 		tell_skip(x, word(r), 0);
 		plain_member(x, l);
 		l->open = false;
@@ -758,6 +781,7 @@ extract_object(struct extract *x, uint64_t *examined, char *type)
 	x->output = x->hidden = x->entries = 0;
 	x->stop = x->failed = 0;
 	x->filtering = false;
+	x->kind = "";
 	x->name[0] = x->type[0] = '\0';
 	x->failed = push(x, &OBJECT, &x->object);
 	if (x->failed == 0)
@@ -809,6 +833,12 @@ extract_bytes(struct extract *x, struct content c,
 	    .memory = c,
 	    .max = c.len < lim->bytes_max ? c.len : lim->bytes_max};
 	return extract_object(x, examined, type);
+}
+
+const char *
+extract_kind(const struct extract *x)
+{
+	return x->kind;
 }
 
 uint64_t

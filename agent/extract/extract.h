@@ -36,6 +36,11 @@ struct extract_limits extract_limits_default(void);
  */
 struct extract_sink {
 	void *ctx;
+	/* NULL, or told what a member is before its text, or before the
+	 * members that lie in it. @kind: "" or a word of chaperone-rules(5),
+	 * "keystore/jks". 0 or negative errno, which stops. */
+	int (*kind)(
+	    void *ctx, const char *member, const char *type, const char *kind);
 	/* @member: "" for the object itself, else "a.tar.gz!b.csv", UTF-8 or
 	 * escaped; @type: a MIME type. 0 or negative errno, which stops. */
 	int (*begin)(void *ctx, const char *member, const char *type);
@@ -70,6 +75,9 @@ int extract_file(struct extract *x, int fd, const struct extract_limits *lim,
 int extract_bytes(struct extract *x, struct content c,
     const struct extract_limits *lim, const struct extract_sink *sink,
     uint64_t *examined, char *type) MUST_CHECK;
+
+/* extract_kind - of the member that was just begun. Valid inside sink->begin. */
+const char *extract_kind(const struct extract *x);
 
 /*
  * extract_raw - maps offsets in the text of the member that was just ended to

@@ -34,6 +34,18 @@ struct seen {
 	uint8_t sum; /* so that every byte is read */
 };
 
+/* A kind is a family and a form, or nothing. */
+static int
+on_kind(void *ctx, const char *member, const char *type, const char *kind)
+{
+	struct seen *s = ctx;
+
+	must(!s->inside);
+	must(str_utf8(member, strlen(member)) && strchr(type, '/') != NULL);
+	must(kind[0] == '\0' || strchr(kind, '/') != NULL);
+	return 0;
+}
+
 static int
 on_begin(void *ctx, const char *member, const char *type)
 {
@@ -95,6 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct extract_limits lim = extract_limits_default();
 	struct seen seen = {0};
 	struct extract_sink sink = {.ctx = &seen,
+	    .kind = on_kind,
 	    .begin = on_begin,
 	    .text = on_text,
 	    .end = on_end,

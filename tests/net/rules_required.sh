@@ -57,6 +57,8 @@ North: se.personnummer no.fnr dk.cpr fi.hetu is.kennitala
 East: pl.pesel pl.nip pl.regon cz.rodne_cislo hu.tax_id ro.cnp bg.egn gr.amka gr.afm hr.oib si.emso ee.isikukood lv.pk eu.vat
 Oceania: au.tfn au.abn au.acn au.medicare nz.ird nz.nhi
 Russia and Ukraine: ru.inn ru.snils ua.rntrc
+files: file.keystore file.private_key file.database_dump file.database file.data_table file.core_dump file.disk_image file.mail_store file.packet_capture
+designs: ip.cad_design ip.chip_design ip.model_weights ip.source_file
 health: phi.icd10 us.mrn de.health
 markings: marking.confidential marking.internal marking.banner marking.classified marking.classified_cn marking.tlp marking.mip_label
 property: ip.proprietary_source ip.database_dump
