@@ -12,6 +12,7 @@
  * window is full: what crosses the end of a window is then seen in two parts.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -1109,6 +1110,8 @@ prepare(struct inspect *i, struct diag *why)
 	    (r = scan_new(i->rules, &i->scan)) != 0 ||
 	    (r = extract_new(&i->extract, why)) != 0)
 		return r;
+	/* What compiling needed goes back: decoders have the rest of 64 MiB. */
+	(void)malloc_trim(0);
 	jail = role_jail(role_find(AGENT_ROLES, ROLE_INSPECT), NULL);
 	return jail_enter(&jail, &taken, why);
 }

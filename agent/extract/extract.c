@@ -88,6 +88,13 @@ struct extract {
 	char type[80];
 };
 
+/*
+ * Of 64 MiB for the process, what is touched between two looks is left free
+ * (a decoder gives a block of 128 KiB, PPMd touches some 2 MiB for it).
+ */
+#define RESIDENT_MAX (UINT64_C(60) << 20)
+#define DECODER_LEAST (UINT64_C(16) << 20)
+
 static const struct extract_limits DEFAULTS = {
     .bytes_max = UINT64_C(256) << 20,
     .output_max = UINT64_C(1) << 30,
@@ -300,15 +307,19 @@ resident(const struct extract *x)
 /*
  * What decoders keep (a dictionary of 64 MiB is the format's right) is theirs;
  * that the process does not outgrow its host is ours. Untouched pages cost
- * nothing, so a large dictionary alone is no reason.
+ * nothing, so a large dictionary alone is no reason. What was there before
+ * (rules, bodies of flows) is counted, but leaves a decoder its least.
  */
 static bool
 outgrown(const struct extract *x)
 {
 	uint64_t now = SAN ? 0 : resident(x);
+	uint64_t least = x->resident_start + DECODER_LEAST;
+	uint64_t most = x->resident_start + x->lim->memory_max;
 
-	return now > x->resident_start &&
-	       now - x->resident_start > x->lim->memory_max;
+	if (most > RESIDENT_MAX)
+		most = least > RESIDENT_MAX ? least : RESIDENT_MAX;
+	return now > most;
 }
 
 static int
