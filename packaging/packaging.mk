@@ -5,13 +5,15 @@
 DEPS ?= 1
 BOOTSTRAP := $(if $(filter 0,$(DEPS)),@:,@packaging/bootstrap deps)
 
-.PHONY: deps-run deps-test deps-fuzz deps-peers
+.PHONY: deps-run deps-test deps-fuzz deps-kernels deps-peers
 deps-run:
 	$(BOOTSTRAP) build run
 deps-test:
 	$(BOOTSTRAP) build test
 deps-fuzz:
 	$(BOOTSTRAP) build test fuzz
+deps-kernels:
+	$(BOOTSTRAP) build test kernels
 deps-peers:
 	$(BOOTSTRAP) peers
 

@@ -83,6 +83,12 @@ check-journeys check-net check-attack:
 	@tests/run $(@:check-%=%)
 
 ##? fuzz: runs each fuzz target for FUZZ_SECONDS (60) with clang; T=PATTERN chooses
+##? check-kernels: the sensors' tests on stock kernels in QEMU; KERNELS="PACKAGE…" chooses
+.PHONY: check-kernels
+check-kernels: deps-kernels
+	@$(submake) unit
+	@B=$(B) tests/kernels/run $(KERNELS)
+
 ##? fuzz-long: the same for 900 seconds, as many at once as there are processors, and keeps what reached something new in tests/fuzz/corpus
 .PHONY: fuzz fuzz-long fuzzers
 fuzz: deps-fuzz

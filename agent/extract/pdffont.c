@@ -371,9 +371,11 @@ add_width(struct pdffont *f, uint32_t lo, uint32_t hi, double width)
 	    f->widths, f->nwidths, &f->widths_cap, WIDTHS_MAX, sizeof *list);
 
 	/* What is missing only moves a space. */
-	if (list == NULL || width < -10000 || width > 10000)
+	if (list == NULL)
 		return;
 	f->widths = list;
+	if (width < -10000 || width > 10000)
+		return;
 	f->widths[f->nwidths++] =
 	    (struct pdffont_width){.lo = lo, .hi = hi, .width = (float)width};
 }
