@@ -895,6 +895,30 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	return r != 0 ? r : near_terms(y, terms->items, terms, e, why);
 }
 
+/* Terms that the name of a column, key or element holds. */
+static int
+evidence_header(const struct yaml *y, const struct pack *p, struct evidence *e,
+    struct diag *why)
+{
+	static const char *const keys[] = {"list", "keywords", NULL};
+	const struct yaml *list, *keywords;
+	const struct terms *terms = NULL;
+	int r = yaml_keys(y, "header", keys, why);
+
+	e->kind = EVIDENCE_HEADER;
+	if (r != 0)
+		return r;
+	list = yaml_get(y, "list");
+	keywords = yaml_get(y, "keywords");
+	if ((list != NULL) == (keywords != NULL))
+		return yaml_fail(
+		    y, why, "header needs one of \"list\", \"keywords\"");
+	if (list == NULL)
+		return near_terms(y, keywords, NULL, e, why);
+	r = list_named(list, p, false, &terms, why);
+	return r != 0 ? r : near_terms(y, terms->items, terms, e, why);
+}
+
 /* A number of bytes, "4096" or "4KiB". */
 static int
 bytes(const struct yaml *y, uint32_t *out, struct diag *why)
@@ -969,7 +993,7 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 {
 	static const char *const keys[] = {"near", "count", "validator",
 	    "header", "path", "magic", "label", "points", NULL};
-	static const char *const later[] = {"header", "label", NULL};
+	static const char *const later[] = {"label", NULL};
 	struct evidence *e;
 	const struct yaml *kind, *points;
 	int r;
@@ -989,7 +1013,7 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 	    (points != NULL && points->next != NULL && points->next != kind))
 		return yaml_fail(y, why,
 		    "each evidence is one of near, count, validator, "
-		    "path, magic");
+		    "path, magic, header");
 	if (d->nevidence == RULES_EVIDENCE_MAX)
 		return yaml_fail(y, why, "more than %d pieces of evidence",
 		    RULES_EVIDENCE_MAX);
@@ -1008,6 +1032,8 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 		e->kind = EVIDENCE_FILE;
 		return filerule_one(kind, &e->file, why);
 	}
+	if (str_eq(kind->key, "header"))
+		return evidence_header(kind, p, e, why);
 	return evidence_validator(kind, d, e, why);
 }
 

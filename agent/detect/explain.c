@@ -152,7 +152,8 @@ tell_evidence(struct why *w, const struct explain_match *m,
 		from.to = m->value.to;
 	}
 	evidence_words(e, words, sizeof words);
-	if (e->near == NULL || !in_window(&from) || !nearest(&from, e, &at)) {
+	if (e->kind != EVIDENCE_NEAR || !in_window(&from) ||
+	    !nearest(&from, e, &at)) {
 		(void)why_fact(w, "evidence", holds, "#%zu %s", i + 1, words);
 		return;
 	}

@@ -88,12 +88,13 @@ enum evidence_kind {
 	EVIDENCE_COUNT,
 	EVIDENCE_VALIDATOR,
 	EVIDENCE_FILE, /* what the member is, or its name */
+	EVIDENCE_HEADER,
 };
 
 struct evidence {
 	const struct yaml *at; /* its map, for its words */
 	enum evidence_kind kind;
-	struct regex *near; /* owned */
+	struct regex *near; /* of header, too: held against a name; owned */
 	struct nearby_words *words; /* of near; NULL: it says when; owned */
 	uint32_t before, after; /* characters */
 	uint32_t min; /* hits of near, matches of count */
@@ -226,6 +227,7 @@ struct ruleset {
 	bool allows; /* some detector has one */
 	bool named; /* some detector asks for a name */
 	bool files; /* some detector is about members themselves */
+	bool headers; /* some detector asks for the names of columns */
 };
 
 /* Where problems go while a set is loaded. */

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/detect/enclosing.h"
 #include "agent/detect/rules.h"
 #include "lib/clock.h"
 #include "lib/seal.h"
@@ -554,6 +555,11 @@ bounds(struct ruleset *r)
 				r->before = 4 * e->before;
 			if (4 * e->after > r->after)
 				r->after = 4 * e->after;
+			if (e->kind != EVIDENCE_HEADER)
+				continue;
+			r->headers = true;
+			if (ENCLOSING_BACK > r->before)
+				r->before = ENCLOSING_BACK;
 		}
 		for (size_t k = 0; k < d->nallows; k++) {
 			if (d->allows[k]->target != ALLOW_WHOLE_LINE)

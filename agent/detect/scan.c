@@ -30,7 +30,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/detect/enclosing.h"
 #include "agent/detect/explain.h"
+#include "agent/detect/header.h"
 #include "agent/detect/layered.h"
 #include "agent/detect/rules.h"
 #include "agent/detect/tally.h"
@@ -88,6 +90,22 @@ struct near_by {
 	size_t used, cap;
 };
 
+/* What a piece of evidence says of a list's columns, one bit each. */
+struct columns {
+	uint32_t list; /* 0: of none yet */
+	uint64_t known[HEADER_COLUMNS / 64], yes[HEADER_COLUMNS / 64];
+};
+
+/* The names around the value that was asked for last. */
+struct names {
+	bool known;
+	uint64_t place;
+	bool in_column;
+	struct header_column column;
+	size_t n;
+	struct enclosing around[ENCLOSING_NAMES]; /* places in the window */
+};
+
 /* One detector's state in this piece. */
 struct lane {
 	const struct detector *rule;
@@ -108,6 +126,7 @@ struct lane {
 	size_t ntallies;
 	struct member *member; /* of a rule with an index; owned */
 	struct nearby *nearby; /* the same; owned */
+	struct columns *columns; /* the same, NULL without header; owned */
 	bool asked; /* for evidence */
 	struct scan_cost cost;
 };
@@ -143,6 +162,8 @@ struct scan {
 	uint64_t indeterminate;
 	uint8_t normal[RULES_WIDTH_MAX];
 	uint8_t hit[RULES_WIDTH_MAX]; /* of near or a validator, folded */
+	struct header *header; /* NULL: no rule asks; owned */
+	struct names names;
 	/* Of texts that stand encoded in this one. */
 	struct unfold *unfold; /* NULL: no rule asks; owned */
 	struct scan *inner; /* looks into them; owned */
@@ -170,6 +191,7 @@ scan_free(struct scan *s)
 			free(l->near_by[k].ticks);
 		free(l->near_by);
 		free(l->nearby);
+		free(l->columns);
 		member_free(l->member);
 		for (size_t k = 0; k < l->ntallies; k++)
 			tally_done(&l->tallies[k]);
@@ -186,6 +208,7 @@ scan_free(struct scan *s)
 	if (s->outer == NULL)
 		explain_free(s->explain);
 	layered_done(&s->layered);
+	header_free(s->header);
 	unfold_free(s->unfold);
 	scan_free(s->inner);
 	explicit_bzero(s, sizeof *s);
@@ -214,11 +237,18 @@ near_by_init(struct near_by *n, const struct evidence *e, size_t held)
 static int
 lane_init(struct lane *l, const struct detector *d)
 {
+	bool headers = false;
 	int r = 0;
 
 	*l = (struct lane){.rule = d, .gap = 1};
 	l->nearby = calloc(d->nevidence + 1, sizeof *l->nearby);
 	if (l->nearby == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->nevidence; i++)
+		headers = headers || d->evidence[i].kind == EVIDENCE_HEADER;
+	if (headers)
+		l->columns = calloc(d->nevidence, sizeof *l->columns);
+	if (headers && l->columns == NULL)
 		return -ENOMEM;
 	l->tallies = calloc((1 + d->nallows) * CONFIDENCES, sizeof *l->tallies);
 	if (l->tallies == NULL)
@@ -247,6 +277,8 @@ rooms(struct scan *s, size_t block)
 
 	if (e == 0)
 		e = plan_room_new(r->plan, &s->plan);
+	if (e == 0 && r->headers)
+		e = header_new(&s->header);
 	if (e != 0)
 		return e;
 	s->lag = (size_t)r->most + SLACK + r->after + CONTEXT;
@@ -351,6 +383,9 @@ reset(struct scan *s)
 	layered_clear(&s->layered);
 	if (s->unfold != NULL)
 		unfold_reset(s->unfold);
+	if (s->header != NULL)
+		header_reset(s->header, s->outer != NULL);
+	s->names.known = false;
 	for (size_t i = 0; i < s->rules->n; i++) {
 		struct lane *l = &s->lanes[i];
 
@@ -373,6 +408,9 @@ reset(struct scan *s)
 		if (l->asked)
 			memset(l->nearby, 0,
 			    l->rule->nevidence * sizeof *l->nearby);
+		if (l->asked && l->columns != NULL)
+			memset(l->columns, 0,
+			    l->rule->nevidence * sizeof *l->columns);
 		l->asked = false;
 		for (size_t k = 0; k < l->ntallies; k++)
 			if (l->tallies[k].count > 0)
@@ -569,6 +607,73 @@ of_member(const struct scan *s, const struct evidence *e)
 	return filerule_fits(&e->file, &m);
 }
 
+/* The names of what the value at @at of the window stands in. */
+static const struct names *
+names_at(struct scan *s, size_t at)
+{
+	struct nearby_text t = {s->window, s->len, s->base};
+	size_t low = at > ENCLOSING_BACK ? at - ENCLOSING_BACK : 0;
+	struct names *n = &s->names;
+
+	if (n->known && n->place == s->base + at)
+		return n;
+	n->known = true;
+	n->place = s->base + at;
+	n->in_column = header_column(s->header, &t, n->place, &n->column);
+	n->n = enclosing_find(
+	    s->window + low, at - low, s->base + low == 0, n->around);
+	for (size_t i = 0; i < n->n; i++) {
+		n->around[i].from += low;
+		n->around[i].to += low;
+	}
+	return n;
+}
+
+/* Whether a name holds one of the terms. */
+static bool
+named(struct scan *s, const struct evidence *e, const uint8_t *name, size_t len)
+{
+	struct regex_match m;
+	int r = regex_find(e->near, s->room, name, len, 0, len - 1, &m);
+
+	if (r < 0)
+		s->indeterminate++;
+	return r > 0;
+}
+
+/* The same for a column; asked once for all of its values. */
+static bool
+column_named(struct scan *s, const struct evidence *e, struct columns *c,
+    const struct header_column *column)
+{
+	size_t word = column->column / 64;
+	uint64_t bit = (uint64_t)1 << column->column % 64;
+
+	if (c->list != column->list)
+		*c = (struct columns){.list = column->list};
+	if ((c->known[word] & bit) == 0) {
+		c->known[word] |= bit;
+		if (named(s, e, column->name, column->len))
+			c->yes[word] |= bit;
+	}
+	return (c->yes[word] & bit) != 0;
+}
+
+static bool
+header_names(
+    struct scan *s, const struct evidence *e, struct columns *c, size_t at)
+{
+	const struct names *n = names_at(s, at);
+
+	if (n->in_column && column_named(s, e, c, &n->column))
+		return true;
+	for (size_t i = 0; i < n->n; i++)
+		if (named(s, e, s->window + n->around[i].from,
+			n->around[i].to - n->around[i].from))
+			return true;
+	return false;
+}
+
 /* Evidence that needs nothing but the text around a match. */
 static uint64_t
 evidence_here(struct scan *s, struct lane *l, const struct regex_match *m,
@@ -589,6 +694,10 @@ evidence_here(struct scan *s, struct lane *l, const struct regex_match *m,
 			break;
 		case EVIDENCE_VALIDATOR:
 			there = (passed >> e->check & 1) != 0;
+			break;
+		case EVIDENCE_HEADER:
+			there = header_names(
+			    s, e, &l->columns[i], m->from[d->secret]);
 			break;
 		case EVIDENCE_COUNT:
 			break;
@@ -1309,12 +1418,15 @@ process(struct scan *s, bool eof)
 {
 	const struct ruleset *r = s->rules;
 	struct pass p = {.s = s, .limit = s->base + s->len};
+	struct nearby_text t = {s->window, s->len, s->base};
 	uint64_t keep;
 	size_t drop;
 	int e;
 
 	if (!eof)
 		p.limit -= s->lag;
+	if (s->header != NULL)
+		header_first(s->header, &t);
 	e = plan_scan(r->plan, s->plan, s->window, s->len,
 	    (size_t)(s->done - s->base), on_range, &p);
 	if (e != 0)
@@ -1337,6 +1449,9 @@ process(struct scan *s, bool eof)
 	keep = s->done > s->back ? s->done - s->back : 0;
 	drop = keep > s->base ? (size_t)(keep - s->base) : 0;
 	if (drop > 0 && !eof) {
+		if (s->header != NULL && s->err == 0)
+			s->err = header_drop(s->header, &t, keep);
+		s->names.known = false;
 		memmove(s->window, s->window + drop, s->len - drop);
 		s->len -= drop;
 		s->base += drop;
