@@ -98,7 +98,6 @@ struct list {
 struct header {
 	enum form form;
 	uint8_t separator;
-	bool part;
 	uint64_t front; /* all before it was read by somebody */
 	uint8_t *line; /* the first one; owned */
 	size_t line_len;
@@ -118,7 +117,7 @@ struct header {
 	int err;
 };
 
-enum { ENDS_MAX = NAMES_MAX / 2 };
+enum { ENDS_MAX = NAMES_MAX / 8 };
 
 int
 header_new(struct header **out)
@@ -139,11 +138,11 @@ header_new(struct header **out)
 }
 
 void
-header_reset(struct header *h, bool part)
+header_reset(struct header *h)
 {
 	explicit_bzero(h->line, h->line_len);
 	explicit_bzero(h->names, h->names_len + h->pending);
-	h->form = part ? FORM_NONE : FORM_FIRST;
+	h->form = FORM_FIRST;
 	h->front = 0;
 	h->line_len = 0;
 	h->line_end = 0;
@@ -162,7 +161,7 @@ header_free(struct header *h)
 	if (h == NULL)
 		return;
 	if (h->line != NULL && h->names != NULL)
-		header_reset(h, true);
+		header_reset(h);
 	free(h->line);
 	free(h->names);
 	free(h->ends);

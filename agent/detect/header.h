@@ -31,8 +31,8 @@ struct header_column {
 
 int header_new(struct header **out) MUST_CHECK; /* 0 or -ENOMEM */
 void header_free(struct header *h);
-/* header_reset - forgets the text; @part: the next one begins anywhere. */
-void header_reset(struct header *h, bool part);
+/* header_reset - forgets the text. */
+void header_reset(struct header *h);
 /*
  * header_first - looks at the first line, as far as @t has it. To be called
  * whenever @t has more bytes, which go on from those it had.

@@ -277,8 +277,6 @@ rooms(struct scan *s, size_t block)
 
 	if (e == 0)
 		e = plan_room_new(r->plan, &s->plan);
-	if (e == 0 && r->headers)
-		e = header_new(&s->header);
 	if (e != 0)
 		return e;
 	s->lag = (size_t)r->most + SLACK + r->after + CONTEXT;
@@ -327,6 +325,9 @@ scan_new_sized(const struct ruleset *r, size_t block, struct scan **out)
 
 	must(block >= BLOCK_MIN);
 	e = scan_make(r, block, &s);
+	/* What stands encoded is looked into in pieces, without a first line. */
+	if (e == 0 && r->headers)
+		e = header_new(&s->header);
 	for (size_t i = 0; i < r->n; i++)
 		layers |= r->detectors[i]->decode;
 	if (e == 0 && layers != 0)
@@ -384,7 +385,7 @@ reset(struct scan *s)
 	if (s->unfold != NULL)
 		unfold_reset(s->unfold);
 	if (s->header != NULL)
-		header_reset(s->header, s->outer != NULL);
+		header_reset(s->header);
 	s->names.known = false;
 	for (size_t i = 0; i < s->rules->n; i++) {
 		struct lane *l = &s->lanes[i];
@@ -619,7 +620,8 @@ names_at(struct scan *s, size_t at)
 		return n;
 	n->known = true;
 	n->place = s->base + at;
-	n->in_column = header_column(s->header, &t, n->place, &n->column);
+	n->in_column = s->header != NULL &&
+		       header_column(s->header, &t, n->place, &n->column);
 	n->n = enclosing_find(
 	    s->window + low, at - low, s->base + low == 0, n->around);
 	for (size_t i = 0; i < n->n; i++) {
