@@ -114,7 +114,7 @@ format:
 ##? tidy: clang-tidy over every C file; T=PATTERN chooses
 .PHONY: tidy
 tidy: compile_commands.json
-	@git ls-files '*.c' | grep $(if $(T),'$(T)',-v '^packaging/pam/') | \
+	@git ls-files '*.c' | grep $(if $(T),'$(T)',-vE '^packaging/pam/|\.bpf\.c$$') | \
 	    xargs -P$(shell nproc) -n 8 \
 	    clang-tidy --quiet -p . --warnings-as-errors='*'
 

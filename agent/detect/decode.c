@@ -216,8 +216,8 @@ decode_maybe(const uint8_t *p)
 		return false;
 	if (hex(p[1]) < 0 || hex(p[2]) < 0 || hex(p[3]) < 0)
 		return p[0] == '0' && (p[1] | 0x20) == 'x';
-	a = (uint8_t)(hex(p[0]) << 4 | hex(p[1]));
-	b = (uint8_t)(hex(p[2]) << 4 | hex(p[3]));
+	a = (uint8_t)((unsigned)hex(p[0]) << 4 | (unsigned)hex(p[1]));
+	b = (uint8_t)((unsigned)hex(p[2]) << 4 | (unsigned)hex(p[3]));
 	return role(a) == 2 || (role(a) == 1 && role(b) != 0) || packed(a, b);
 }
 

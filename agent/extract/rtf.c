@@ -133,6 +133,24 @@ put_aside(
 }
 
 /* A character where the group is. @end: behind its bytes. */
+static void put(struct rtf *r, struct filter_out *o, uint32_t u, uint64_t raw,
+    uint64_t end);
+
+/* Halves that nothing completed stand where they stood: before what follows. */
+static void
+settle(struct rtf *r, struct filter_out *o)
+{
+	const uint64_t lead_at = r->lead != 0 ? r->lead_at : UINT64_MAX;
+	const uint64_t high_at = r->high != 0 ? r->high_at : UINT64_MAX;
+	const uint64_t at[2] = {lead_at < high_at ? lead_at : high_at,
+	    lead_at < high_at ? high_at : lead_at};
+
+	r->lead = 0;
+	r->high = 0;
+	for (size_t i = 0; i < ARRAY_LEN(at) && at[i] != UINT64_MAX; i++)
+		put(r, o, 0xfffd, at[i], at[i] + 1);
+}
+
 static void
 put(struct rtf *r, struct filter_out *o, uint32_t u, uint64_t raw, uint64_t end)
 {
@@ -144,6 +162,7 @@ put(struct rtf *r, struct filter_out *o, uint32_t u, uint64_t raw, uint64_t end)
 		r->skip--;
 		return;
 	}
+	settle(r, o);
 	switch (r->now.place) {
 	case SHOWN:
 		filter_put(o, u, raw, (size_t)(end - raw));
@@ -243,12 +262,7 @@ static void
 flush_all(struct rtf *r, struct filter_out *o)
 {
 	flush(r, o);
-	if (r->lead != 0)
-		put(r, o, 0xfffd, r->lead_at, r->lead_at + 1);
-	r->lead = 0;
-	if (r->high != 0)
-		put(r, o, 0xfffd, r->high_at, r->high_at + 1);
-	r->high = 0;
+	settle(r, o);
 }
 
 /* Eight bits as they are: some writers put UTF-8, whatever they declare. */

@@ -51,11 +51,16 @@ int kernel_set(const struct kernel *k, const char *map, const void *key,
 int kernel_unset(
     const struct kernel *k, const char *map, const void *key) MUST_CHECK;
 
-/* KERNEL_OBJECT - the bytes of a file, as NAME_bytes and NAME_end. */
+/* KERNEL_OBJECT - the bytes of a file, as NAME_bytes and NAME_end. Who only
+ * reads the source has no such file. */
+#ifdef __clang_analyzer__
+#define KERNEL_OBJECT(name, file) extern const char name##_bytes[], name##_end[]
+#else
 #define KERNEL_OBJECT(name, file) \
 	__asm__(".section .rodata\n.balign 16\n" #name \
 		"_bytes:\n.incbin \"" file "\"\n" #name "_end:\n.previous\n"); \
 	extern const char name##_bytes[] __asm__(#name "_bytes"); \
 	extern const char name##_end[] __asm__(#name "_end")
+#endif
 
 #endif
