@@ -157,7 +157,7 @@ test_layers(void **state UNUSED)
 		struct pattern *k =
 		    rows[i].keywords != NULL ? parse(rows[i].keywords) : NULL;
 		struct plan_rule rule = {
-		    rows[i].text, p, k, {{0}}, pattern_most(p)};
+		    rows[i].text, p, false, k, {{0}}, pattern_most(p)};
 		struct plan *plan = NULL;
 		struct diag why = {""};
 		const char *reason;
