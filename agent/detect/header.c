@@ -852,6 +852,8 @@ header_drop(struct header *h, const struct nearby_text *t, uint64_t base)
 	for (n = 0; n + 1 < h->nregions && h->regions[n + 1].from <= base;)
 		n++;
 	h->nregions -= n;
-	memmove(h->regions, h->regions + n, h->nregions * sizeof *h->regions);
+	if (n > 0)
+		memmove(h->regions, h->regions + n,
+		    h->nregions * sizeof *h->regions);
 	return h->err;
 }
