@@ -265,15 +265,15 @@ find_bin(struct agent *a)
 static int
 run(struct agent *a, bool kept_old, struct diag *why)
 {
-	char config[4096];
-	const char *args[] = {
-	    "--config", config, "--state", a->config.state, NULL};
-	const char *reach[] = {a->bin, a->config.state, NULL};
+	/* A reload replaces the configuration and its texts; the state stays. */
+	char config[4096 + 32], state[4096];
+	const char *args[] = {"--config", config, "--state", state, NULL};
+	const char *reach[] = {a->bin, state, NULL};
 	const struct supervise_config c = {.roles = AGENT_ROLES,
 	    .links = AGENT_LINKS,
 	    .self = ROLE_SUPERVISE,
 	    .bin = a->bin,
-	    .state = a->config.state,
+	    .state = state,
 	    .reach = reach,
 	    .args = args,
 	    .many = (unsigned)a->config.inspectors,
@@ -286,8 +286,9 @@ run(struct agent *a, bool kept_old, struct diag *why)
 	    .reload = on_reload,
 	    .ctx = a};
 
-	must(str_format(config, sizeof config, "%s/" ACTIVE_CONFIG,
-		 a->config.state) == 0);
+	must(str_copy(state, sizeof state, a->config.state) == 0);
+	must(
+	    str_format(config, sizeof config, "%s/" ACTIVE_CONFIG, state) == 0);
 	write_cfg(a, "start", kept_old ? "refused" : "in force",
 	    kept_old ? why->text : NULL);
 	*why = (struct diag){""};

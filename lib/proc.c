@@ -142,11 +142,12 @@ proc_wait_peer(struct proc *p, uint32_t role, uint32_t index)
 		const struct proc_peer *peer;
 
 		(void)proc_step(p);
+		/* First: whoever waits again after a stop would do so forever. */
+		if (p->stopping)
+			return false;
 		peer = proc_peer(p, role, index);
 		if (peer != NULL && peer->fd >= 0)
 			return true;
-		if (p->stopping)
-			return false;
 		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
 			return false;
 	}
