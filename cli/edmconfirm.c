@@ -81,18 +81,21 @@ table_for(const struct confirm *c, const uint8_t id[EXACT_ID])
 
 static enum verdict
 judge(const struct confirm *c, const char *sealed, struct rows_verdict *v,
-    const char **index)
+    char index[EXACT_NAME_MAX + 1])
 {
 	struct exact_sealed s;
-	uint8_t id[EXACT_ID];
+	struct exact_head head;
 	const struct rows_table *t;
 	enum verdict verdict = UNKNOWN;
 
 	*v = (struct rows_verdict){0};
-	*index = "?";
-	if (exact_sealed_id(sealed, id) != 0 || (t = table_for(c, id)) == NULL)
+	must(str_copy(index, EXACT_NAME_MAX + 1, "?") == 0);
+	if (exact_head(sealed, &head) != 0)
 		return UNKNOWN;
-	*index = rows_name(t);
+	must(str_copy(index, EXACT_NAME_MAX + 1, head.name) == 0);
+	t = table_for(c, head.id);
+	if (t == NULL)
+		return UNKNOWN;
 	if (exact_open(c->key, sealed, &s) == 0 &&
 	    rows_confirm(t, c->key, &s, v) == 0)
 		verdict = v->confirmed > 0 ? CONFIRMED : REFUTED;
@@ -192,8 +195,8 @@ on_sealed(struct confirm *c, const json_t *o, const char *sealed,
     const struct around *a)
 {
 	struct rows_verdict v;
-	const char *index;
-	enum verdict verdict = judge(c, sealed, &v, &index);
+	char index[EXACT_NAME_MAX + 1];
+	enum verdict verdict = judge(c, sealed, &v, index);
 	struct sum *s = sum_of(c, index, a);
 
 	c->n[verdict]++;

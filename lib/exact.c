@@ -8,11 +8,13 @@
  *   8 bytes "CHAPEDM1", str name, 16 bytes id, u64 rows, 32 bytes index key,
  *   32 bytes public key, u8 n columns, each: str name, u8 kind (1 primary,
  *   2 secondary), u64 and u64 lengths (bit n: values of n bytes, of digits
- *   alone and others; bit 0 of the latter: some hold an '@'), u32 rate, u32 blocks; then the columns' blocks of 32
- *   bytes, in order; at last SHA-256 of all before it.
+ *   alone and others; bit 0 of the latter: some hold an '@'), u32 rate, u32
+ *   blocks; then the columns' blocks of 32 bytes, in order; at last SHA-256 of
+ *   all before it. The id begins with a u32, the seconds since 1970 when it was
+ *   made; the rest is random.
  *
- * The text "sealed" of a finding: base64url of the 16 bytes id and a box
- * (lib/seal.h, bound to the id) of:
+ * The text "sealed" of a finding: base64url of a head (16 bytes id, 32 bytes
+ * name with zeroes behind it) and a box (lib/seal.h, bound to the head) of:
  *   u8 1, u8 min, u8 n, each: u8 column, 16 bytes digest, u8 m, each:
  *   u8 column, 8 bytes of a digest.
  *
@@ -30,6 +32,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/rng.h"
 #include "lib/sip.h"
 #include "lib/str.h"
@@ -45,7 +48,12 @@ enum {
 	BOX_VERSION = 1,
 	WORDS = 8, /* of a block */
 	WORD_BITS = 32,
+	NAME_BYTES = EXACT_NAME_MAX,
+	HEAD_BYTES = EXACT_ID + NAME_BYTES,
 };
+/* So that base64 ends where the head does. */
+_Static_assert(HEAD_BYTES / 3 * 4 == EXACT_HEAD_TEXT && HEAD_BYTES % 3 == 0,
+    "the head of what is sealed");
 
 /* Odd numbers that spread one hash over eight words, as in Apache Parquet's
  * specification of this filter. */
@@ -436,6 +444,22 @@ exact_rate_ok(uint32_t rate)
 	return load_for(rate) != 0;
 }
 
+static void
+make_id(uint8_t id[EXACT_ID])
+{
+	uint64_t s = (uint64_t)clock_now().wall_us / 1000000;
+
+	rng_fill(id, EXACT_ID);
+	for (unsigned i = 0; i < 4; i++)
+		id[i] = (uint8_t)(s >> (24 - 8 * i));
+}
+
+int64_t
+exact_made(const uint8_t id[EXACT_ID])
+{
+	return (int64_t)id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3];
+}
+
 int
 exact_begin(struct exact_index *x, const uint64_t cells[EXACT_COLUMNS_MAX],
     const uint8_t public[SEAL_BOX_PUBLIC])
@@ -463,7 +487,7 @@ exact_begin(struct exact_index *x, const uint64_t cells[EXACT_COLUMNS_MAX],
 		at += (size_t)x->columns[i].nblocks * EXACT_BLOCK;
 	}
 	memcpy(x->public, public, sizeof x->public);
-	rng_fill(x->id, sizeof x->id);
+	make_id(x->id);
 	rng_fill(x->key, sizeof x->key);
 	column_keys(x);
 	return 0;
@@ -514,12 +538,21 @@ exact_fill(struct exact_column *c)
 
 /* ---- candidates ---- */
 
+static void
+put_head(const struct exact_index *x, uint8_t out[HEAD_BYTES])
+{
+	memset(out, 0, HEAD_BYTES);
+	memcpy(out, x->id, EXACT_ID);
+	memcpy(out + EXACT_ID, x->name, strlen(x->name));
+}
+
 int
 exact_seal(
     const struct exact_index *x, const struct exact_sealed *s, struct buf *out)
 {
 	OWN(buf_wipe) struct buf plain = {0};
 	OWN(buf_done) struct buf raw = {0};
+	uint8_t head[HEAD_BYTES];
 	int r;
 
 	buf_init(&plain, EXACT_SEALED_MAX);
@@ -540,9 +573,9 @@ exact_seal(
 	}
 	if (buf_error(&plain) != 0)
 		return buf_error(&plain);
-	buf_put(&raw, x->id, sizeof x->id);
-	r = seal_box(
-	    x->public, x->id, sizeof x->id, plain.data, plain.len, &raw);
+	put_head(x, head);
+	buf_put(&raw, head, sizeof head);
+	r = seal_box(x->public, head, sizeof head, plain.data, plain.len, &raw);
 	if (r == 0)
 		r = buf_error(&raw);
 	if (r != 0)
@@ -563,20 +596,32 @@ unseal(const char *text, struct buf *raw)
 	r = str_unbase64url(raw, text, n);
 	if (r == 0)
 		r = buf_error(raw);
-	if (r == 0 && raw->len <= EXACT_ID + SEAL_BOX_EXTRA)
+	if (r == 0 && raw->len <= HEAD_BYTES + SEAL_BOX_EXTRA)
 		r = -EBADMSG;
 	return r;
 }
 
 int
-exact_sealed_id(const char *text, uint8_t id[EXACT_ID])
+exact_head(const char *text, struct exact_head *out)
 {
 	OWN(buf_done) struct buf raw = {0};
-	int r = unseal(text, &raw);
+	struct exact_head h = {0};
+	int r;
 
+	if (strnlen(text, EXACT_HEAD_TEXT) < EXACT_HEAD_TEXT)
+		return -EBADMSG;
+	buf_init(&raw, HEAD_BYTES);
+	r = str_unbase64url(&raw, text, EXACT_HEAD_TEXT);
 	if (r == 0)
-		memcpy(id, raw.data, EXACT_ID);
-	return r;
+		r = buf_error(&raw);
+	if (r != 0)
+		return r;
+	memcpy(h.id, raw.data, EXACT_ID);
+	memcpy(h.name, raw.data + EXACT_ID, NAME_BYTES);
+	if (!exact_name_ok(h.name))
+		return -EBADMSG;
+	*out = h;
+	return 0;
 }
 
 static int
@@ -616,8 +661,8 @@ exact_open(
 		return r;
 	memcpy(s.id, raw.data, EXACT_ID);
 	buf_init(&plain, EXACT_SEALED_MAX);
-	r = seal_box_open(key, s.id, EXACT_ID, raw.data + EXACT_ID,
-	    raw.len - EXACT_ID, &plain);
+	r = seal_box_open(key, raw.data, HEAD_BYTES, raw.data + HEAD_BYTES,
+	    raw.len - HEAD_BYTES, &plain);
 	if (r != 0)
 		return r;
 	cur_init(&in, plain.data, plain.len);

@@ -31,6 +31,7 @@ enum {
 	EXACT_CANDIDATES_MAX = 16, /* in one finding */
 	EXACT_NEAR_MAX = 2, /* secondaries of one column beside a primary */
 	EXACT_SEALED_MAX = 6144, /* characters */
+	EXACT_HEAD_TEXT = 64, /* characters that tell of which index it is */
 	EXACT_MAIL = 1,
 };
 
@@ -49,7 +50,7 @@ struct exact_column {
 
 struct exact_index {
 	char name[EXACT_NAME_MAX + 1];
-	uint8_t id[EXACT_ID];
+	uint8_t id[EXACT_ID]; /* u32 seconds since 1970 of its making; random */
 	uint64_t rows;
 	uint8_t key[32];
 	uint8_t public[SEAL_BOX_PUBLIC];
@@ -123,6 +124,12 @@ struct exact_candidate {
 	size_t nnear;
 };
 
+/* What everybody may read of what is sealed: which index it is of. */
+struct exact_head {
+	uint8_t id[EXACT_ID];
+	char name[EXACT_NAME_MAX + 1];
+};
+
 /* What a finding carries for who can confirm it. */
 struct exact_sealed {
 	uint8_t id[EXACT_ID]; /* of the index */
@@ -131,11 +138,17 @@ struct exact_sealed {
 	size_t n;
 };
 
-/* exact_seal - appends base64url of the id and the sealed candidates. */
+/* exact_seal - appends base64url of the head and the sealed candidates. */
 int exact_seal(const struct exact_index *x, const struct exact_sealed *s,
     struct buf *out) MUST_CHECK;
-/* exact_sealed_id - which index it is for: -EBADMSG if it is none. */
-int exact_sealed_id(const char *text, uint8_t id[EXACT_ID]) MUST_CHECK;
+/*
+ * exact_head - which index it is of, by its first EXACT_HEAD_TEXT characters.
+ * Who wrote it is not known: only what opens was sealed with that head.
+ * Returns 0, -EBADMSG if it is none, -ENOMEM.
+ */
+int exact_head(const char *text, struct exact_head *out) MUST_CHECK;
+/* exact_made - when the index of an id was made, in seconds since 1970. */
+int64_t exact_made(const uint8_t id[EXACT_ID]);
 /* exact_open - the way back: -EBADMSG (another key, or changed), -ENOMEM. */
 int exact_open(const struct seal_box_key *key, const char *text,
     struct exact_sealed *out) MUST_CHECK;

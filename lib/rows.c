@@ -11,6 +11,8 @@
  *   column, 8 bytes of its digest), zeroes where the row has none. So one name
  *   in two rows is two texts, and how often a name occurs does not show.
  * The table key is derived from the private key ("chaperone edm table 1").
+ * A mark is 8 bytes of HMAC-SHA-256(table key, 3 a record's 16 bytes): it finds
+ * no record in the table for who has the table alone.
  * Never: holds a value, or a digest that the index key alone could make.
  */
 #include "lib/rows.h"
@@ -340,9 +342,20 @@ shared(const struct rows_table *t, const uint8_t *row,
 	return hits;
 }
 
+static void
+mark_of(const uint8_t key[SEAL_HASH], const uint8_t record[EXACT_DIGEST],
+    uint8_t out[ROWS_MARK])
+{
+	uint8_t text[1 + EXACT_DIGEST] = {3}, whole[SEAL_HASH];
+
+	memcpy(text + 1, record, EXACT_DIGEST);
+	seal_hmac(key, SEAL_HASH, text, sizeof text, whole);
+	memcpy(out, whole, ROWS_MARK);
+}
+
 static bool
 confirm_one(const struct rows_table *t, const uint8_t key[SEAL_HASH],
-    const struct exact_candidate *c, unsigned min)
+    const struct exact_candidate *c, unsigned min, uint8_t mark[ROWS_MARK])
 {
 	struct exact_near near[ARRAY_LEN(c->near)];
 	uint8_t primary[EXACT_DIGEST];
@@ -359,8 +372,10 @@ confirm_one(const struct rows_table *t, const uint8_t key[SEAL_HASH],
 	}
 	for (; at < t->n && memcmp(record(t, at), primary, EXACT_DIGEST) == 0;
 	     at++)
-		if (shared(t, record(t, at), near, c->nnear) >= min)
+		if (shared(t, record(t, at), near, c->nnear) >= min) {
+			mark_of(key, primary, mark);
 			return true;
+		}
 	return false;
 }
 
@@ -379,7 +394,8 @@ rows_confirm(const struct rows_table *t, const struct seal_box_key *k,
 	seal_box_key_derive(k, PURPOSE, key);
 	*out = (struct rows_verdict){.candidates = (unsigned)s->n};
 	for (size_t i = 0; i < s->n; i++)
-		out->confirmed += confirm_one(t, key, &s->list[i], min);
+		out->confirmed += confirm_one(
+		    t, key, &s->list[i], min, out->marks[out->confirmed]);
 	explicit_bzero(key, sizeof key);
 	return 0;
 }

@@ -11,7 +11,10 @@
 #include "lib/exact.h"
 #include "lib/own.h"
 
-enum { ROWS_MAX = 8 * 1024 * 1024 }; /* records */
+enum {
+	ROWS_MAX = 8 * 1024 * 1024, /* records */
+	ROWS_MARK = 8, /* bytes that tell one confirmed value from another */
+};
 
 /* A table that is made. */
 struct rows {
@@ -54,6 +57,9 @@ uint64_t rows_count(const struct rows_table *t);
 /* What became of the candidates of one finding. */
 struct rows_verdict {
 	unsigned candidates, confirmed;
+	/* Of each that is confirmed what stands for its value: the same in
+	 * every finding, and random to who has not the private key. */
+	uint8_t marks[EXACT_CANDIDATES_MAX][ROWS_MARK];
 };
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_exact - any bytes as a host's part of an index, its digest put right:
- * what is read prints as it came and can be asked; and as a value, whose
- * normal form is its own normal form.
+ * what is read prints as it came and can be asked; as a value, whose normal form
+ * is its own normal form; and as what is sealed.
  */
 #include <errno.h>
 #include <string.h>
@@ -27,6 +27,20 @@ value(const uint8_t *data, size_t size)
 	must(memcmp(once, twice, n) == 0);
 }
 
+static void
+head(const uint8_t *data, size_t size)
+{
+	char text[EXACT_SEALED_MAX + 1];
+	struct exact_head h;
+
+	if (size > EXACT_SEALED_MAX)
+		return;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	if (exact_head(text, &h) == 0)
+		must(size >= EXACT_HEAD_TEXT && exact_name_ok(h.name));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -36,6 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r;
 
 	value(data, size);
+	head(data, size);
 	if (size < SEAL_HASH || size > 1 << 20)
 		return 0;
 	buf_init(&in, size);

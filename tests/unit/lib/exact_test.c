@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -260,7 +261,7 @@ test_sealed(void **state UNUSED)
 	OWN(buf_done) struct buf text = {0}, again = {0};
 	struct exact_sealed s = {.min = 1, .n = EXACT_CANDIDATES_MAX}, got;
 	struct exact_index x;
-	uint8_t id[EXACT_ID];
+	struct exact_head head;
 	char *t;
 
 	make(&x, 128, 1, 10);
@@ -279,8 +280,10 @@ test_sealed(void **state UNUSED)
 	buf_init(&text, EXACT_SEALED_MAX);
 	buf_init(&again, EXACT_SEALED_MAX);
 	assert_int_equal(exact_seal(&x, &s, &text), 0);
-	assert_int_equal(exact_sealed_id(buf_text(&text), id), 0);
-	assert_memory_equal(id, x.id, sizeof id);
+	assert_int_equal(exact_head(buf_text(&text), &head), 0);
+	assert_memory_equal(head.id, x.id, sizeof x.id);
+	assert_string_equal(head.name, x.name);
+	assert_true(llabs(exact_made(x.id) - time(NULL)) < 600);
 	assert_int_equal(exact_open(k, buf_text(&text), &got), 0);
 	memcpy(s.id, x.id, sizeof s.id);
 	assert_int_equal(got.n, s.n);
@@ -290,7 +293,9 @@ test_sealed(void **state UNUSED)
 	/* Sealing twice gives two texts: nothing to compare guesses with. */
 	assert_int_equal(exact_seal(&x, &s, &again), 0);
 	assert_int_equal(text.len, again.len);
-	assert_memory_not_equal(text.data + 22, again.data + 22, 200);
+	assert_memory_equal(text.data, again.data, EXACT_HEAD_TEXT);
+	assert_memory_not_equal(
+	    text.data + EXACT_HEAD_TEXT, again.data + EXACT_HEAD_TEXT, 200);
 	/* Another key, a changed letter, a cut. */
 	assert_int_equal(exact_open(other, buf_text(&text), &got), -EBADMSG);
 	t = strdup(buf_text(&text));
@@ -309,6 +314,15 @@ test_sealed(void **state UNUSED)
 		assert_int_equal(exact_open(k, t, &got), -EBADMSG);
 		t[i] = c;
 	}
+	/* The head alone can be read, and no less than it. */
+	t[EXACT_HEAD_TEXT] = '\0';
+	assert_int_equal(exact_head(t, &head), 0);
+	t[EXACT_HEAD_TEXT - 1] = '\0';
+	assert_int_equal(exact_head(t, &head), -EBADMSG);
+	memset(t, '/', EXACT_HEAD_TEXT);
+	assert_int_equal(exact_head(t, &head), -EBADMSG);
+	memset(t, 'A', EXACT_HEAD_TEXT);
+	assert_int_equal(exact_head(t, &head), -EBADMSG);
 	free(t);
 	exact_done(&x);
 }

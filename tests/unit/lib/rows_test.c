@@ -132,7 +132,7 @@ test_confirm(void **state)
 	OWN(seal_box_key_freep) struct seal_box_key *other = NULL;
 	struct exact_candidate c = {0}, d;
 	struct exact_sealed s = {.n = 1};
-	struct rows_verdict v;
+	struct rows_verdict v, again;
 
 	make_table(w);
 	assert_int_equal(rows_open(w->path, &t, NULL), 0);
@@ -168,6 +168,20 @@ test_confirm(void **state)
 	assert_int_equal(v.confirmed, 0);
 	assert_int_equal(rows_confirm(t, w->key, &s, &v), 0);
 	assert_int_equal(v.confirmed, 1);
+	/* A value has one mark wherever it is found, and another one another;
+	 * what is refuted leaves none between them. */
+	s.n = 3;
+	s.list[2] = s.list[0];
+	s.list[1] = s.list[0];
+	s.list[1].digest[0] ^= 1;
+	s.list[0] = (struct exact_candidate){0};
+	digest(w, 0, "id", 3, s.list[0].digest);
+	beside(w, &s.list[0], 1, "name", 3);
+	assert_int_equal(rows_confirm(t, w->key, &s, &again), 0);
+	assert_int_equal(again.candidates, 3);
+	assert_int_equal(again.confirmed, 2);
+	assert_memory_equal(again.marks[1], v.marks[0], ROWS_MARK);
+	assert_memory_not_equal(again.marks[0], v.marks[0], ROWS_MARK);
 	s.id[0] ^= 1;
 	assert_int_equal(rows_confirm(t, w->key, &s, &v), -EBADMSG);
 }
