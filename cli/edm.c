@@ -17,12 +17,15 @@ run(int argc, char **argv)
 {
 	if (argc < 2)
 		return cli_usage(
-		    "edm", "what to do is missing: build, confirm");
+		    "edm", "what to do is missing: build, confirm, import");
 	if (str_eq(argv[1], "build"))
 		return edmbuild_run(argc - 1, argv + 1);
 	if (str_eq(argv[1], "confirm"))
 		return edmconfirm_run(argc - 1, argv + 1);
-	return cli_usage("edm", "no verb \"%s\": build, confirm", argv[1]);
+	if (str_eq(argv[1], "import"))
+		return edmimport_run(argc - 1, argv + 1);
+	return cli_usage(
+	    "edm", "no verb \"%s\": build, confirm, import", argv[1]);
 }
 
 const struct command command_edm = {
@@ -36,7 +39,8 @@ const struct command command_edm = {
 	"FILE]\n"
 	"           [--rate N]\n"
 	"       chaperone edm confirm --key FILE --table FILE ... [--json] "
-	"[FILE]\n\n"
+	"[FILE]\n"
+	"       chaperone edm import TABLE --key FILE [--state DIR]\n\n"
 	"build is for a clean machine. It writes NAME.edm, which hosts get\n"
 	"beside their packs, and NAME.table and NAME.key, which they never "
 	"get.\n"
@@ -44,6 +48,9 @@ const struct command command_edm = {
 	"or 16, 32, 64, 256, 512, 1024. Fewer tell its root more.\n\n"
 	"confirm reads the lines of chaperone scan --json or chaperone events\n"
 	"--json, and says of each finding how many candidates are in a table.\n\n"
+	"import gives both to the collector on this machine (as root), whose\n"
+	"reports then tell what was confirmed; DIR is the collector's state\n"
+	"(/var/lib/chaperone-collector).\n\n"
 	"Exit: 0, 1 something is confirmed, 2 usage, 3 a table or an index is\n"
 	"bad, 8 some candidates could not be opened.\n",
     .run = run,

@@ -10,5 +10,6 @@
 /* Each: argv[0] is the verb. They return an exit code. */
 int edmbuild_run(int argc, char **argv);
 int edmconfirm_run(int argc, char **argv);
+int edmimport_run(int argc, char **argv);
 
 #endif

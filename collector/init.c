@@ -12,6 +12,7 @@
  *   store/collector.db                  empty; report's group may read it
  *   front/ca.crt front/server.key front/server.crt front/cosign.vkey
  *   front/password                      scrypt hash (lib/seal.h)
+ *   confirm/                            empty: for `chaperone edm import`
  * Never: overwrites a key; keeps the clear password.
  */
 #include "collector/init.h"

@@ -3,6 +3,7 @@
  * roles - the collector's processes: the threat model on one screen.
  *
  *   agents --mTLS--> front --batches--> store --leaf hashes--> sign
+ *                                     store --sealed candidates--> confirm
  *   people --TLS---> front --requests-> report --"I will read"--> store
  *   root -- STATE/report.sock --> report (opened before its jail)
  *   root -- STATE/control.sock -> supervise --the connection--> store
@@ -55,6 +56,17 @@ const struct role COLLECTOR_ROLES[] = {
 	.landlock = true,
 	.early = true,
 	.dir = "sign"},
+    /* Holds the tables of exact data match and what opens candidates; answers
+     * with counts alone. Not sign: what it opens comes from hosts. */
+    {.id = ROLE_CONFIRM,
+	.name = "confirm",
+	.program = "chaperone-confirm",
+	.user = "chaperone-confirm",
+	.uid = 64915,
+	.filter = JAIL_FILTER_SIGN,
+	.landlock = true,
+	.early = true,
+	.dir = "confirm"},
     {0},
 };
 
@@ -62,6 +74,7 @@ const struct role_link COLLECTOR_LINKS[] = {
     {ROLE_FRONT, ROLE_STORE},
     {ROLE_FRONT, ROLE_REPORT},
     {ROLE_STORE, ROLE_SIGN},
+    {ROLE_STORE, ROLE_CONFIRM},
     {ROLE_STORE, ROLE_REPORT},
     {ROLE_STORE, ROLE_SUPERVISE},
     {0, 0},

@@ -12,6 +12,7 @@ enum collector_role {
 	ROLE_STORE,
 	ROLE_SIGN,
 	ROLE_REPORT,
+	ROLE_CONFIRM,
 	ROLE_SUPERVISE, /* the supervisor itself, as store's peer */
 };
 

@@ -4,7 +4,8 @@
  *
  * Owns: the order of things: a batch is durable before sign is asked, and
  * signed before anybody hears of it; a reader's name is in the log before the
- * reader gets an answer. A token: 16 random bytes and the digest of the CA's
+ * reader gets an answer. What confirm says comes later, and holds nothing up.
+ * A token: 16 random bytes and the digest of the CA's
  * certificate, both base64url, joined by a dot; its first half is kept hashed.
  * Never: parses what is not bounded, makes a socket, holds a key.
  */
@@ -44,6 +45,8 @@
 #define TOKEN_SECONDS_MAX (30 * 86400)
 /* Batches that are signed late in one go. */
 #define LATE_MAX 64
+/* Findings whose candidates confirm is asked about in one go. */
+#define CONFIRM_MAX 32
 
 struct job {
 	uint64_t id;
@@ -52,6 +55,17 @@ struct job {
 	struct buf packed;
 	struct store_taken taken;
 	int err;
+};
+
+/*
+ * What confirm was asked in one go. Nobody waits for the answers: a finding is
+ * in the store without them, and says so.
+ */
+struct asking {
+	struct store_confirmed list[CONFIRM_MAX];
+	size_t n, answered;
+	uint32_t turn; /* of the link that the questions went over */
+	bool waits; /* some findings may not have been asked about */
 };
 
 struct state {
@@ -65,6 +79,7 @@ struct state {
 	uint8_t ca[SEAL_HASH]; /* digest of the CA's certificate */
 	uint64_t asked; /* number of the last question to sign */
 	bool late; /* batches may lack their receipt */
+	struct asking asking; /* confirm */
 };
 
 static struct state self;
@@ -594,6 +609,7 @@ run_jobs(void)
 			j->packed.len, clock_now().wall_us, &j->taken));
 	}
 	must_write(store_commit(self.store));
+	self.asking.waits = true;
 	cosign_group();
 	for (size_t i = 0; i < self.njobs; i++) {
 		finish_job(&self.jobs[i]);
@@ -992,6 +1008,102 @@ on_record(struct proc_peer *report, struct cur *c)
 		must_write(r);
 }
 
+/* ---- confirm ---- */
+
+static bool
+ask_one(struct proc_peer *confirm, const struct store_sealed *sealed)
+{
+	OWN(buf_done) struct buf b = {0};
+
+	buf_init(&b, EXACT_SEALED_MAX + 64);
+	buf_put_u64(&b, sealed->id);
+	buf_put_str(&b, sealed->text);
+	return ipc_send_buf(confirm->fd, WIRE_CONFIRM, &b, -1) == 0;
+}
+
+/* The next questions, once all before them are answered; never waits. */
+static void
+ask_confirm(void)
+{
+	struct proc_peer *confirm = proc_peer(&self.proc, ROLE_CONFIRM, 0);
+	struct asking *a = &self.asking;
+	struct store_sealed sealed = {0};
+
+	if (confirm == NULL || confirm->fd < 0)
+		return;
+	/* What an earlier one was asked, and did not answer, is asked again. */
+	if (a->turn != confirm->turn) {
+		a->n = a->answered = 0;
+		a->turn = confirm->turn;
+	}
+	if (a->n > 0)
+		return;
+	while (a->waits && a->n < CONFIRM_MAX) {
+		int r = sealed_next(self.store, sealed.id, &sealed);
+
+		if (r == -ENOENT)
+			a->waits = false;
+		else
+			must_write(r);
+		if (r != 0 || !ask_one(confirm, &sealed))
+			break;
+		a->list[a->n++] = (struct store_confirmed){.id = sealed.id};
+	}
+}
+
+static void
+keep_confirmed(struct asking *a)
+{
+	must_write(store_begin(self.store));
+	for (size_t i = 0; i < a->n; i++)
+		must_write(sealed_put(self.store, &a->list[i]));
+	must_write(store_commit(self.store));
+	a->n = a->answered = 0;
+	a->waits = true;
+}
+
+/* Confirm answers in the order of the questions. */
+static int
+on_confirmed(struct cur *c)
+{
+	struct asking *a = &self.asking;
+	uint64_t id = cur_u64(c);
+	uint32_t err = cur_u32(c), candidates = cur_u32(c);
+	struct store_confirmed *v;
+	size_t len;
+	const uint8_t *marks = cur_blob(c, &len);
+
+	if (cur_end(c) != 0 || a->answered == a->n ||
+	    a->list[a->answered].id != id || len % ROWS_MARK != 0 ||
+	    len / ROWS_MARK > candidates || candidates > EXACT_CANDIDATES_MAX)
+		return -EBADMSG;
+	v = &a->list[a->answered++];
+	v->how = err == 0        ? STORE_JUDGED
+		 : err == ENOENT ? STORE_NO_TABLE
+				 : STORE_NO_KEY;
+	v->candidates = candidates;
+	v->confirmed = len / ROWS_MARK;
+	if (len > 0)
+		memcpy(v->marks, marks, len);
+	if (a->answered == a->n)
+		keep_confirmed(a);
+	return 0;
+}
+
+static void
+on_tables(struct cur *c)
+{
+	uint32_t n = cur_u32(c);
+
+	if (cur_end(c) != 0)
+		return;
+	log_note("tables for exact data match: %u", n);
+	must_write(store_begin(self.store));
+	must_write(sealed_again(self.store));
+	must_write(store_commit(self.store));
+	self.asking.waits = true;
+}
+
 /* ---- the loop ---- */
 
 /* Reads what waits on a link; batches gather until the group is full. */
@@ -1018,7 +1130,13 @@ read_peer(struct proc_peer *peer)
 			take_caller(own_take_fd(&in->fd));
 		else if (in->type == WIRE_RECORD && peer->role == ROLE_REPORT)
 			on_record(peer, &c);
-		else if (peer->role != ROLE_FRONT)
+		else if (in->type == WIRE_TABLES && peer->role == ROLE_CONFIRM)
+			on_tables(&c);
+		else if (in->type == WIRE_CONFIRMED &&
+			 peer->role == ROLE_CONFIRM) {
+			if (on_confirmed(&c) != 0)
+				proc_peer_lost(peer);
+		} else if (peer->role != ROLE_FRONT)
 			log_warn("a message of type %u is not known", in->type);
 		else if (in->type == WIRE_INTAKE)
 			on_intake(&c, in->fd);
@@ -1058,6 +1176,7 @@ turn(void)
 		if (p[1 + i].revents != 0)
 			read_peer(&self.proc.peers[i]);
 	run_jobs();
+	ask_confirm();
 	for (size_t i = 0; i < CALLERS_MAX; i++) {
 		if (p[1 + npeers + i].revents == 0 || self.callers[i] < 0)
 			continue;
@@ -1143,7 +1262,7 @@ main(int argc, char **argv)
 	proc_ready(&self.proc, "");
 	if (proc_wait_peer(&self.proc, ROLE_SIGN, 0)) {
 		write_two("col.start", "version", VERSION, "why", "started");
-		self.late = true;
+		self.late = self.asking.waits = true;
 		while (!self.proc.stopping)
 			turn();
 		write_two(

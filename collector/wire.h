@@ -52,6 +52,15 @@ enum wire_type {
 	WIRE_ISSUE, /* u64 id, str agent, blob public key */
 	WIRE_ISSUED, /* u64 id, u32 err, blob certificate (PEM) */
 
+	/* Store and confirm. */
+	WIRE_CONFIRM, /* u64 id, str sealed: of a finding (lib/exact.h) */
+	WIRE_CONFIRMED, /* u64 id, u32 err (0; ENOENT: the table of that index
+			is not here; EBADMSG: its key does not open it),
+			u32 candidates, blob marks (lib/rows.h) of those that
+			are confirmed */
+	WIRE_TABLES, /* u32 tables that confirm has: when they were changed,
+			and when it has begun */
+
 	/* Supervisor to store: a caller of STATE/control.sock. */
 	WIRE_CONTROL, /* fd = the connection, from now on the store's */
 

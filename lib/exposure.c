@@ -132,6 +132,7 @@ exposure_done(struct exposure *e)
 	free(e->detectors);
 	free(e->findings);
 	free(e->allows);
+	free(e->exacts);
 	free(e->places);
 	free(e->sent);
 	free(e->transfers);

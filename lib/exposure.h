@@ -121,6 +121,25 @@ struct exposure_finding {
 	bool capped, sample;
 	const char *allow, *allow_until; /* NULL: it raises an alert */
 	const char *flags; /* marks beside that of a sample */
+	/* Exact data match; NULL: it is none. With a confirmed value the
+	 * confidence is high, whatever the host said (told). */
+	const char *exact; /* confirmed refuted pending missing closed */
+	const char *told;
+	uint64_t candidates, confirmed;
+	int64_t first_us, last_us;
+};
+
+/* Values of an index for exact data match, by one person. */
+struct exposure_exact {
+	const char *index, *person; /* index NULL: it is told by nobody */
+	char id[33]; /* of the index; hexadecimal */
+	int64_t made_us; /* when it was made */
+	uint64_t confirmed; /* distinct values that stand in its table */
+	uint64_t refuted; /* candidates that do not, summed over objects */
+	/* Findings that are not judged: not yet, without that table, and what
+	 * its key does not open. */
+	uint64_t pending, missing, closed;
+	uint64_t waiting; /* candidates in these */
 	int64_t first_us, last_us;
 };
 
@@ -245,6 +264,7 @@ enum exposure_list {
 	LIST_TRANSFERS,
 	LIST_GAPS,
 	LIST_ALARMS,
+	LIST_EXACTS,
 	LIST_OTHERS,
 	LIST_COUNT
 };
@@ -271,6 +291,7 @@ struct exposure {
 	struct exposure_detector *detectors;
 	struct exposure_finding *findings;
 	struct exposure_allow *allows;
+	struct exposure_exact *exacts;
 	struct exposure_place *places;
 	struct exposure_sent *sent;
 	struct exposure_transfer *transfers;
@@ -281,7 +302,7 @@ struct exposure {
 	struct exposure_provider *providers;
 	size_t nhosts, npeople, ntraits, nclasses, ndetectors, nfindings;
 	size_t nplaces, nsent, ntransfers, ngaps, nalarms, nrules, ndays;
-	size_t nproviders, nallows;
+	size_t nproviders, nallows, nexacts;
 	const char *view, *view_title,
 	    *view_law; /* NULL: everything is shown */
 	const char *shown; /* what the view shows, for the query */

@@ -4,10 +4,10 @@
  *
  * Owns: the columns, in docs/man/chaperone-report.1, and their order. Rows are
  * of these kinds: coverage (one a host, so that the denominator travels along),
- * finding, place, transfer, policy (somebody met it; one a condition), behind (a
- * finding behind it), other (findings that the view does not show, counted), and
- * cut (a list with more rows than are shown); a
- * column that does not apply is empty, as is
+ * finding, exact (one an index and person), place, transfer, policy (somebody
+ * met it; one a condition), behind (a finding behind it), other (findings that
+ * the view does not show, counted), and cut (a list with more rows than are
+ * shown); a column that does not apply is empty, as is
  * what is unknown.
  * Format: RFC 4180: CRLF, quotes where needed, doubled within. A cell that
  * begins with =, +, -, @, a tab or a carriage return gets an apostrophe in
@@ -58,6 +58,10 @@ enum column {
 	COLUMN_POLICY,
 	COLUMN_LEVEL,
 	COLUMN_FLAGS,
+	COLUMN_EXACT,
+	COLUMN_TOLD,
+	COLUMN_CANDIDATES,
+	COLUMN_CONFIRMED,
 	COLUMNS
 };
 
@@ -97,6 +101,10 @@ static const char *const NAMES[COLUMNS] = {
     [COLUMN_POLICY] = "policy",
     [COLUMN_LEVEL] = "level",
     [COLUMN_FLAGS] = "flags",
+    [COLUMN_EXACT] = "exact",
+    [COLUMN_TOLD] = "confidence_told",
+    [COLUMN_CANDIDATES] = "candidates",
+    [COLUMN_CONFIRMED] = "confirmed",
 };
 
 /* One row in the making: borrowed texts, and room for numbers. */
@@ -196,9 +204,35 @@ put_finding(struct buf *out, const struct exposure_finding *f)
 	r.cells[COLUMN_FLAGS] = f->flags;
 	r.cells[COLUMN_ALLOW] = f->allow;
 	r.cells[COLUMN_ALLOW_UNTIL] = f->allow_until;
+	if (f->exact != NULL) {
+		r.cells[COLUMN_EXACT] = f->exact;
+		r.cells[COLUMN_TOLD] = f->told;
+		set_number(&r, COLUMN_CANDIDATES, f->candidates);
+		set_number(&r, COLUMN_CONFIRMED, f->confirmed);
+	}
 	set_number(&r, COLUMN_TIMES, f->entries);
 	set_time(&r, COLUMN_FIRST, f->first_us);
 	set_time(&r, COLUMN_LAST, f->last_us);
+	put_row(out, r.cells, COLUMNS);
+}
+
+/* An index and a person: distinct values, and what waits, if anything. */
+static void
+put_exact(struct buf *out, const struct exposure_exact *x)
+{
+	struct row r = {.cells = {"exact", NULL, x->person}};
+
+	r.cells[COLUMN_OBJECT] = x->index;
+	r.cells[COLUMN_VERSION] = x->index != NULL ? x->id : NULL;
+	r.cells[COLUMN_EXACT] = x->missing > 0   ? "missing"
+				: x->closed > 0  ? "closed"
+				: x->pending > 0 ? "pending"
+						 : NULL;
+	set_number(
+	    &r, COLUMN_CANDIDATES, x->confirmed + x->refuted + x->waiting);
+	set_number(&r, COLUMN_CONFIRMED, x->confirmed);
+	set_time(&r, COLUMN_FIRST, x->first_us);
+	set_time(&r, COLUMN_LAST, x->last_us);
 	put_row(out, r.cells, COLUMNS);
 }
 
@@ -331,6 +365,8 @@ csv_exposure(const struct exposure *e, struct buf *out)
 		put_coverage(out, e, &e->hosts[i]);
 	for (size_t i = 0; i < e->nfindings; i++)
 		put_finding(out, &e->findings[i]);
+	for (size_t i = 0; i < e->nexacts; i++)
+		put_exact(out, &e->exacts[i]);
 	for (size_t i = 0; i < e->nplaces; i++)
 		put_place(out, &e->places[i]);
 	for (size_t i = 0; i < e->ntransfers; i++)

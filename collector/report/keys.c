@@ -295,6 +295,12 @@ put_finding(struct json *j, const struct exposure_finding *f)
 	put_text(j, "flags", f->flags);
 	put_text(j, "allow", f->allow);
 	put_text(j, "allow_until", f->allow_until);
+	put_text(j, "exact", f->exact);
+	if (f->exact != NULL) {
+		put_text(j, "confidence_told", f->told);
+		json_uint(j, "candidates", f->candidates);
+		json_uint(j, "confirmed", f->confirmed);
+	}
 	json_uint(j, "times", f->entries);
 	put_span(j, f->first_us, f->last_us);
 	json_end_object(j);
@@ -306,6 +312,30 @@ put_findings(struct json *j, const struct exposure *e)
 	json_begin_array(j, "findings");
 	for (size_t i = 0; i < e->nfindings; i++)
 		put_finding(j, &e->findings[i]);
+	json_end_array(j);
+}
+
+static void
+put_exacts(struct json *j, const struct exposure *e)
+{
+	json_begin_array(j, "exact");
+	for (size_t i = 0; i < e->nexacts; i++) {
+		const struct exposure_exact *x = &e->exacts[i];
+
+		json_begin_object(j, NULL);
+		put_text(j, "index", x->index);
+		put_text(j, "id", x->index != NULL ? x->id : NULL);
+		put_time(j, "made", x->made_us);
+		put_text(j, "person", x->person);
+		json_uint(j, "confirmed", x->confirmed);
+		json_uint(j, "refuted", x->refuted);
+		json_uint(j, "findings_pending", x->pending);
+		json_uint(j, "findings_without_table", x->missing);
+		json_uint(j, "findings_not_opened", x->closed);
+		json_uint(j, "candidates_waiting", x->waiting);
+		put_span(j, x->first_us, x->last_us);
+		json_end_object(j);
+	}
 	json_end_array(j);
 }
 
@@ -603,6 +633,7 @@ put_cut(struct json *j, const struct exposure *e)
 	    [LIST_TRANSFERS] = "left.transfers",
 	    [LIST_GAPS] = "gaps",
 	    [LIST_ALARMS] = "alarms",
+	    [LIST_EXACTS] = "exact",
 	    [LIST_OTHERS] = "providers",
 	};
 
@@ -657,6 +688,7 @@ keys_exposure(const struct exposure *e, struct buf *out)
 	put_view(&j, e);
 	put_policies(&j, e);
 	put_findings(&j, e);
+	put_exacts(&j, e);
 	put_allows(&j, e);
 	put_left(&j, e);
 	put_days(&j, e);

@@ -576,6 +576,57 @@ classes(struct buf *out, const struct exposure *e)
 	    "file that was read is taken to have been read whole.");
 }
 
+/* "index customers of 2026-11-01 is not here: 12 candidates wait" */
+static void
+exact_waits(struct buf *out, const struct exposure_exact *x)
+{
+	OWN(buf_done) struct buf text = {0};
+
+	if (x->waiting == 0)
+		return;
+	buf_init(&text, TEXT_MAX);
+	words_exact_waits(x, &text);
+	html_raw(out, "<br><span class=\"u\">");
+	html_text(out, buf_text(&text));
+	html_raw(out, "</span>");
+}
+
+static void
+exacts(struct buf *out, const struct exposure *e)
+{
+	static const char *const COLUMNS[] = {"Index", "Made", "Person",
+	    "#Confirmed values", "#Refuted candidates", "#Waiting", "First",
+	    "Last", NULL};
+
+	if (e->nexacts == 0)
+		return;
+	html_raw(out, "<h3>Your own data: what was confirmed</h3>\n");
+	html_table(out, COLUMNS, "exact data match");
+	for (size_t i = 0; i < shown(e->nexacts); i++) {
+		const struct exposure_exact *x = &e->exacts[i];
+
+		html_row(out);
+		html_raw(out, "<td>");
+		html_text(out, x->index);
+		exact_waits(out, x);
+		html_raw(out, "</td>");
+		html_cell_time(out, x->made_us);
+		html_cell(out, str_eq(x->person, "unknown") ? NULL : x->person);
+		html_cell_number(out, x->confirmed);
+		html_cell_number(out, x->refuted);
+		html_cell_number(out, x->waiting);
+		html_cell_time(out, x->first_us);
+		html_cell_time(out, x->last_us);
+		html_row_end(out);
+	}
+	html_table_end(out);
+	rest(out, e->nexacts, e->cut[LIST_EXACTS]);
+	note(out,
+	    "Confirmed are distinct values that stand in the table, in a row "
+	    "with what stood beside them. Of one finding at most 16 candidates "
+	    "are looked up. What was refuted stays on record.");
+}
+
 static void
 detectors(struct buf *out, const struct exposure *e)
 {
@@ -776,6 +827,26 @@ transfers(struct buf *out, const struct exposure *e)
 
 /* ---- one by one ---- */
 
+/* What became of an exact data match, beside what the host said of it. */
+static void
+exact_note(struct buf *out, const struct exposure_finding *f)
+{
+	if (f->exact == NULL)
+		return;
+	html_raw(out, "<br><span class=\"note\">");
+	if (f->candidates > 0) {
+		words_count(out, f->confirmed);
+		html_raw(out, " of ");
+		words_many(out, f->candidates, "candidate", "candidates");
+		html_raw(out, " confirmed; told as ");
+	} else {
+		html_text(out, words_exact(f->exact));
+		html_raw(out, "; told as ");
+	}
+	html_text(out, f->told);
+	html_raw(out, "</span>");
+}
+
 static void
 finding(struct buf *out, const struct exposure_finding *f)
 {
@@ -812,6 +883,7 @@ finding(struct buf *out, const struct exposure_finding *f)
 		html_text(out, f->flags);
 		html_raw(out, "</span>");
 	}
+	exact_note(out, f);
 	if (f->allow != NULL) {
 		html_raw(out, "<br><span class=\"note\">allowed by ");
 		html_text(out, f->allow);
@@ -1026,6 +1098,7 @@ page_exposure(const struct exposure *e, struct buf *out)
 	coverage(out, e);
 	holes(out, e);
 	classes(out, e);
+	exacts(out, e);
 	days(out, e);
 	places(out, e);
 	sent(out, e);

@@ -161,6 +161,46 @@ words_class(const char *name)
 }
 
 const char *
+words_exact(const char *state)
+{
+	static const struct {
+		const char *state, *words;
+	} STATES[] = {
+	    {"pending", "confirmation pending"},
+	    {"missing", "its index is not here"},
+	    {"closed", "the key here does not open it"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(STATES); i++)
+		if (str_eq(STATES[i].state, state))
+			return STATES[i].words;
+	return state;
+}
+
+void
+words_exact_waits(const struct exposure_exact *x, struct buf *out)
+{
+	buf_printf(out, "index %s",
+	    x->index != NULL ? x->index : "that nobody can tell");
+	if (x->made_us != 0) {
+		buf_printf(out, " of ");
+		words_day(out, x->made_us);
+	}
+	if (x->missing > 0)
+		buf_printf(out, " is not here");
+	if (x->closed > 0)
+		buf_printf(out,
+		    "%s the key here does not open what was sealed "
+		    "in %" PRIu64 " of its findings",
+		    x->missing > 0 ? "," : ":", x->closed);
+	if (x->pending > 0)
+		buf_printf(out, "%s confirmation is pending",
+		    x->missing + x->closed > 0 ? "," : ":");
+	buf_printf(out, ": ");
+	words_many(out, x->waiting, "candidate waits", "candidates wait");
+}
+
+const char *
 words_grade(int grade)
 {
 	static const char *const GRADES[] = {

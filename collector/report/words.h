@@ -26,6 +26,10 @@ void words_share(struct buf *out, uint64_t part, uint64_t whole);
 void words_range(struct buf *out, uint64_t low, uint64_t high, bool capped);
 /* words_class - what a class is about, or NULL for one that is not known. */
 const char *words_class(const char *name);
+/* words_exact - what became of candidates that were not confirmed. */
+const char *words_exact(const char *state);
+/* words_exact_waits - why candidates of an index wait, and how many. */
+void words_exact_waits(const struct exposure_exact *x, struct buf *out);
 /* words_grade - what a grade rests on. */
 const char *words_grade(int grade);
 

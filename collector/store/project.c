@@ -18,7 +18,7 @@
 
 #include "lib/own.h"
 
-#define COLUMNS_MAX 36
+#define COLUMNS_MAX 37
 #define SQL_MAX 4096
 /* agent_id, gen, seq, wall_us */
 #define PLACE_COLUMNS 4
@@ -52,7 +52,7 @@ static const struct shape SHAPES[] = {
 	    {"uniq_capped", "unique_capped"}, {"test_data", NULL},
 	    {"bulk", NULL}, {"mask", NULL}, {"tag", NULL}, {"exe", NULL},
 	    {"src", NULL}, {"rules", NULL}, {"allow", NULL},
-	    {"allow_until", NULL}, {"flags", NULL}}},
+	    {"allow_until", NULL}, {"flags", NULL}, {"sealed", NULL}}},
     {"flow", "flow", NULL, false,
 	{{"provider", NULL}, {"person", NULL}, {"grade", NULL}, {"why", NULL},
 	    {"account", NULL}, {"session", NULL}, {"direction", NULL},

@@ -19,6 +19,7 @@
 #include "lib/actor.h"
 #include "lib/buf.h"
 #include "lib/db.h"
+#include "lib/exact.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
@@ -113,19 +114,28 @@ static const struct part PARTS[] = {
     {"somebody", "count(DISTINCT nullif(person,'unknown'))"},
     {"nobody", "max(coalesce(person,'unknown')='unknown')"},
     {"object", "agent_id||char(31)||coalesce(path,'')"},
+    {"possible", "(coalesce(uniq,count,1)-coalesce(candidates-confirmed,0))"},
+    {"verdict", "CASE WHEN max(sealed) IS NULL THEN NULL"
+		" WHEN max(coalesce(confirmed,0))>0 THEN 'confirmed'"
+		" WHEN sum(sealed IS NOT NULL AND exact IS NULL)>0"
+		" THEN 'pending' WHEN sum(exact='missing')>0 THEN 'missing'"
+		" WHEN sum(exact='closed')>0 THEN 'closed' ELSE 'refuted' END"},
     {"rank", "CASE sensitivity WHEN 'critical' THEN 4 WHEN 'high' THEN 3"
 	     " WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END"},
     {"remote", "CASE direction WHEN 'in' THEN src ELSE dst END"},
     /*
      * How many distinct values one detector, at one confidence, found in one
-     * object. The same object read again holds the same values.
+     * object. The same object read again holds the same values. Of an exact
+     * data match those that were refuted are none, and those that were
+     * confirmed (known) are sure, whatever the host's confidence.
      */
-    {"values", "confidence,allow,max(coalesce(uniq,count,1)) n,"
+    {"values", "confidence,allow,max({possible}) n,"
+	       "max(coalesce(confirmed,0)) known,"
 	       "max(coalesce(uniq_capped,0)) capped,"
 	       "min(coalesce(test_data,0)) sample"},
     {"apart", "confidence,allow,agent_id,path,member,detector"},
-    {"sums", "sum(CASE WHEN confidence='high' AND sample=0 AND allow IS NULL"
-	     " THEN n ELSE 0 END)"
+    {"sums", "sum(CASE WHEN sample=1 OR allow IS NOT NULL THEN 0"
+	     " WHEN confidence='high' THEN n ELSE known END)"
 	     " lo,sum(n) hi,max(capped) capped,"
 	     "sum(CASE WHEN sample THEN n ELSE 0 END) samples"},
     /* Findings in what was sent. A flow that is open has no entry yet. */
@@ -441,6 +451,13 @@ row_finding(struct stmt *s, struct exposure *e)
 	f->allow = text(s, 26, e);
 	f->allow_until = text(s, 27, e);
 	f->flags = text(s, 28, e);
+	f->exact = text(s, 29, e);
+	f->candidates = number(s, 30);
+	f->confirmed = number(s, 31);
+	if (f->exact != NULL)
+		f->told = f->confidence;
+	if (f->confirmed > 0)
+		f->confidence = "high";
 	return 0;
 }
 
@@ -461,6 +478,33 @@ row_allow(struct stmt *s, struct exposure *e)
 	a->first_us = stmt_int(s, 6);
 	a->last_us = stmt_int(s, 7);
 	a->records = number(s, 8);
+	return 0;
+}
+
+static int
+row_exact(struct stmt *s, struct exposure *e)
+{
+	struct exact_head head = {0};
+	struct exposure_exact *x;
+	int err;
+
+	x = next(e, &e->exacts, &e->nexacts, sizeof *x, LIST_EXACTS, &err);
+	if (x == NULL)
+		return err;
+	if (exact_head(stmt_text(s, 0), &head) == 0) {
+		x->index = exposure_text(e, head.name);
+		x->made_us = exact_made(head.id) * 1000000;
+		str_hex(x->id, head.id, sizeof head.id);
+	}
+	x->person = text(s, 1, e);
+	x->confirmed = number(s, 2);
+	x->refuted = number(s, 3);
+	x->pending = number(s, 4);
+	x->missing = number(s, 5);
+	x->closed = number(s, 6);
+	x->waiting = number(s, 7);
+	x->first_us = stmt_int(s, 8);
+	x->last_us = stmt_int(s, 9);
 	return 0;
 }
 
@@ -780,8 +824,9 @@ static const struct question DETECTORS = {
     "v AS (SELECT cl,version,channel,detector,{values} FROM f"
     " GROUP BY cl,version,channel,{apart}),"
     "r AS (SELECT cl,detector,version,channel,"
-    "sum(iif(confidence='high',n,0)) hi,sum(iif(confidence='medium',n,0)) mid,"
-    "sum(iif(confidence='low',n,0)) lo FROM v GROUP BY 1,2,3,4),"
+    "sum(iif(confidence='high',n,known)) hi,"
+    "sum(iif(confidence='medium',n-known,0)) mid,"
+    "sum(iif(confidence='low',n-known,0)) lo FROM v GROUP BY 1,2,3,4),"
     "o AS (SELECT cl,detector,version,channel,count(DISTINCT {object}) objects,"
     "count(*) entries FROM f GROUP BY 1,2,3,4)"
     "SELECT r.cl,r.detector,r.version,r.channel,objects,entries,hi,mid,lo"
@@ -796,8 +841,10 @@ static const struct question FINDINGS = {
     "max(sensitivity),max(mask),max(coalesce(uniq,count,1)) n,"
     "max(coalesce(uniq_capped,0)),min(coalesce(test_data,0)),count(*),"
     "min(wall_us),max(wall_us),max({rank}) rank,"
-    "CASE confidence WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END sure,"
-    "allow,allow_until,flags"
+    "CASE WHEN confidence='high' OR max(coalesce(confirmed,0))>0 THEN 3"
+    " WHEN confidence='medium' THEN 2 ELSE 1 END sure,"
+    "allow,allow_until,flags,{verdict},max(coalesce(candidates,0)),"
+    "max(coalesce(confirmed,0))"
     " FROM {finding} WHERE {of} GROUP BY agent_id,2,grade,account,channel,op,"
     "path,member,src,dst,dport,host,class,detector,version,confidence,"
     "allow,allow_until,flags"
@@ -815,6 +862,26 @@ static const struct question ALLOWS = {
     " u IS allow_until AND d IS detector GROUP BY 1,2,3 ORDER BY 1,2,3"
     " LIMIT ?4",
     row_allow, ROWS};
+
+/* 64 characters: EXACT_HEAD_TEXT. 16 candidates: EXACT_CANDIDATES_MAX. */
+static const struct question EXACTS = {
+    "WITH f AS MATERIALIZED (SELECT *,substr(sealed,1,64) head,"
+    "coalesce(person,'unknown') who FROM finding WHERE {of} AND"
+    " sealed IS NOT NULL),"
+    "v AS (SELECT head h,who w,count(DISTINCT value) n FROM f"
+    " JOIN exact_value USING(agent_id,gen,seq) GROUP BY 1,2),"
+    "r AS (SELECT head h,who w,sum(n) n FROM (SELECT head,who,"
+    "max(candidates-confirmed) n FROM f WHERE exact='done'"
+    " GROUP BY head,who,agent_id,path,member,detector) GROUP BY 1,2),"
+    "o AS (SELECT head,who,sum(exact IS NULL) pending,"
+    "coalesce(sum(exact='missing'),0) missing,"
+    "coalesce(sum(exact='closed'),0) closed,"
+    "sum(iif(exact='done',0,min(16,coalesce(uniq,count,1)))) waiting,"
+    "min(wall_us) first,max(wall_us) last FROM f GROUP BY 1,2)"
+    "SELECT head,who,v.n,r.n,pending,missing,closed,waiting,first,last FROM o"
+    " LEFT JOIN v ON v.h=head AND v.w=who LEFT JOIN r ON r.h=head AND r.w=who"
+    " ORDER BY v.n DESC,head,who LIMIT ?4",
+    row_exact, ROWS};
 
 static const struct question PLACES = {
     "WITH {sent},"
@@ -946,8 +1013,8 @@ query_exposure(struct query *q, struct exposure *e)
 {
 	static const struct question *const ALL[] = {&HOSTS, &HARMS, &TYPES,
 	    &GRADES, &KNOWN, &NOBODYS, &PEOPLE, &TRAIT_LIST, &CLASSES, &FILES,
-	    &DETECTORS, &FINDINGS, &ALLOWS, &PLACES, &SENT, &TRANSFERS, &GAPS,
-	    &ALARMS, &RULES, &DAYS};
+	    &DETECTORS, &FINDINGS, &ALLOWS, &EXACTS, &PLACES, &SENT, &TRANSFERS,
+	    &GAPS, &ALARMS, &RULES, &DAYS};
 	int r = ask_all(q, e, ALL, ARRAY_LEN(ALL));
 
 	/* A mistyped name is told beside those that there are. */
@@ -1030,10 +1097,12 @@ query_findings(struct query *q, const struct exposure *e,
 	    "WITH d AS (SELECT agent_id a,flow id,min(direction) direction FROM"
 	    " flow WHERE {of} GROUP BY 1,2)"
 	    "SELECT {host},agent_id,coalesce(person,'unknown') p,channel,op,"
-	    "path,member,flow,{remote},host,detector,class,confidence,tag,"
-	    "coalesce(uniq,count,1),coalesce(uniq_capped,0),wall_us FROM finding"
+	    "path,member,flow,{remote},host,detector,class,"
+	    "iif(confirmed>0,'high',confidence),tag,"
+	    "iif(confirmed>0,confirmed,{possible}) n,"
+	    "coalesce(uniq_capped,0),wall_us FROM finding"
 	    " LEFT JOIN d ON a=agent_id AND id=flow WHERE {of} AND allow IS NULL"
-	    " AND coalesce(test_data,0)=0 ORDER BY p,wall_us,gen,seq",
+	    " AND coalesce(test_data,0)=0 AND n>0 ORDER BY p,wall_us,gen,seq",
 	    &s);
 
 	if (r != 0)

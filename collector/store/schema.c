@@ -20,6 +20,21 @@
 #define PLACE "agent_id TEXT NOT NULL, gen INT NOT NULL, seq INT NOT NULL,"
 #define KEY "PRIMARY KEY(agent_id, gen, seq)"
 
+/*
+ * sealed: the candidates of a finding by an index for exact data match; once
+ * they are judged only the head of it (lib/exact.h). exact: NULL is not judged
+ * yet, or 'done', 'missing' (no such table here), 'closed' (the key does not
+ * open it). A value of exact_value is a mark of lib/rows.h.
+ */
+#define EXACT "sealed TEXT, exact TEXT, candidates INT, confirmed INT"
+#define EXACT_TABLES \
+	"CREATE INDEX finding_waits ON finding(exact) WHERE sealed IS NOT" \
+	" NULL AND exact IS NULL;" \
+	"CREATE INDEX finding_open ON finding(exact)" \
+	" WHERE exact IN('missing','closed');" \
+	"CREATE TABLE exact_value(" PLACE "value BLOB NOT NULL," \
+	" PRIMARY KEY(agent_id, gen, seq, value)) WITHOUT ROWID;"
+
 static const char TABLES[] =
     "CREATE TABLE agent(id TEXT PRIMARY KEY, host TEXT, spki BLOB NOT NULL,"
     " key BLOB NOT NULL, vkey TEXT NOT NULL, state TEXT NOT NULL,"
@@ -45,7 +60,8 @@ static const char TABLES[] =
     " dst TEXT, dport INT, flow, detector TEXT, version, class TEXT,"
     " confidence TEXT, sensitivity TEXT, count INT, uniq INT, uniq_capped INT,"
     " test_data INT, bulk INT, mask TEXT, tag TEXT, exe TEXT, src TEXT,"
-    " rules TEXT, allow TEXT, allow_until TEXT, flags TEXT, " KEY ");"
+    " rules TEXT, allow TEXT, allow_until TEXT, flags TEXT, " EXACT ", " KEY
+    ");"
     "CREATE INDEX finding_of ON finding(provider, wall_us);"
     "CREATE TABLE access(" PLACE "wall_us INT, provider TEXT, person TEXT,"
     " grade TEXT, why TEXT, account TEXT, session, op TEXT, path TEXT,"
@@ -86,6 +102,10 @@ static const char *const STEPS[SCHEMA_VERSION] = {
     [1] = "ALTER TABLE finding ADD COLUMN allow TEXT;"
 	  "ALTER TABLE finding ADD COLUMN allow_until TEXT;",
     [2] = "ALTER TABLE finding ADD COLUMN flags TEXT;",
+    [3] = "ALTER TABLE finding ADD COLUMN sealed TEXT;"
+	  "ALTER TABLE finding ADD COLUMN exact TEXT;"
+	  "ALTER TABLE finding ADD COLUMN candidates INT;"
+	  "ALTER TABLE finding ADD COLUMN confirmed INT;" EXACT_TABLES,
 };
 
 /* The tables of a version that this program knows; 0 is none yet. */
@@ -94,8 +114,10 @@ bring_up(struct db *db, int64_t version, struct diag *why)
 {
 	int r = 0;
 
-	if (version == 0)
-		return db_exec(db, TABLES, why);
+	if (version == 0) {
+		r = db_exec(db, TABLES, why);
+		return r == 0 ? db_exec(db, EXACT_TABLES, why) : r;
+	}
 	for (; version < SCHEMA_VERSION && r == 0; version++)
 		r = db_exec(db, STEPS[version], why);
 	return r;

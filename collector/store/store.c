@@ -76,6 +76,18 @@ static const char *const SQL[SQL_COUNT] = {
 	"SELECT 1 FROM alarm WHERE agent_id=? AND kind=? AND detail=?",
     [SQL_ALARM_ADD] =
 	"INSERT INTO alarm(agent_id,wall_us,kind,detail) VALUES(?,?,?,?)",
+    [SQL_SEALED_NEXT] =
+	"SELECT rowid,sealed FROM finding INDEXED BY finding_waits"
+	" WHERE sealed IS NOT NULL AND exact IS NULL AND rowid>?"
+	" ORDER BY rowid LIMIT 1",
+    [SQL_SEALED_DONE] =
+	"UPDATE finding SET exact='done',candidates=?2,confirmed=?3,"
+	"sealed=substr(sealed,1,?4) WHERE rowid=?1",
+    [SQL_SEALED_LEFT] = "UPDATE finding SET exact=?2 WHERE rowid=?1",
+    [SQL_SEALED_AGAIN] =
+	"UPDATE finding SET exact=NULL WHERE exact IN('missing','closed')",
+    [SQL_MARK_ADD] = "INSERT OR IGNORE INTO exact_value(agent_id,gen,seq,value)"
+		     " SELECT agent_id,gen,seq,?2 FROM finding WHERE rowid=?1",
 };
 
 int

@@ -15,8 +15,10 @@
 
 #include "lib/buf.h"
 #include "lib/diag.h"
+#include "lib/exact.h"
 #include "lib/own.h"
 #include "lib/pki.h"
+#include "lib/rows.h"
 #include "lib/seal.h"
 
 #define STORE_HOST_MAX 256
@@ -157,6 +159,40 @@ int due_receipt(struct store *s, const char *id, uint32_t gen, uint64_t first,
 /* due_last - appends the newest receipt of a generation, if there is one. */
 int due_last(
     struct store *s, const char *id, uint32_t gen, struct buf *note) MUST_CHECK;
+
+/* ---- exact data match ---- */
+
+/* A finding whose candidates are to be confirmed. */
+struct store_sealed {
+	uint64_t id; /* for the answer; not 0 */
+	char text[EXACT_SEALED_MAX + 1]; /* lib/exact.h */
+};
+
+enum store_judged {
+	STORE_JUDGED,
+	STORE_NO_TABLE, /* of its index: it waits for one */
+	STORE_NO_KEY, /* what is here does not open it */
+};
+
+/* What became of it; @marks: ROWS_MARK bytes of each that is confirmed. */
+struct store_confirmed {
+	uint64_t id;
+	enum store_judged how;
+	uint32_t candidates;
+	uint8_t marks[EXACT_CANDIDATES_MAX][ROWS_MARK];
+	size_t confirmed;
+};
+
+/*
+ * sealed_next - the first one behind @after (0: the first of all) that nobody
+ * was asked about. Returns 0, -ENOENT, or an error.
+ */
+int sealed_next(
+    struct store *s, uint64_t after, struct store_sealed *out) MUST_CHECK;
+/* sealed_put - keeps a verdict. */
+int sealed_put(struct store *s, const struct store_confirmed *v) MUST_CHECK;
+/* sealed_again - all without a verdict may be asked about anew. */
+int sealed_again(struct store *s) MUST_CHECK;
 
 /* store_alarm - keeps an alarm; 1 if it was told before and is not kept. */
 int store_alarm(struct store *s, const char *id, int64_t now_us,

@@ -420,7 +420,7 @@ every_form_tells(void **state)
 	assert_int_equal(ask_form(w, "csv", NULL, &csv), 200);
 	assert_non_null(strstr(buf_text(&csv), "\r\npolicy,,ann,"));
 	assert_non_null(strstr(buf_text(&csv), "\r\nbehind,web1,ann,"));
-	assert_non_null(strstr(buf_text(&csv), ",bulk,critical,\r\n"));
+	assert_non_null(strstr(buf_text(&csv), ",bulk,critical,,,,,\r\n"));
 }
 
 static void
