@@ -185,13 +185,15 @@ BPF_FLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if \
 $(B)/%.bpf.o: %.bpf.c $(STAMP)
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)$(BPF_CC) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
+# FILE that carries OBJECT, and by which name.
 define bpf_rule
-$(B)/agent/sense/$(1).o: $(B)/agent/sense/bpf/$(1).bpf.o
+$(B)/agent/sense/$(1).o: $(B)/agent/sense/bpf/$(2).bpf.o
 $(B)/agent/sense/$(1).o: BASE += \
-	-D$(2)_OBJECT='"$(B)/agent/sense/bpf/$(1).bpf.o"'
+	-D$(3)_OBJECT='"$(B)/agent/sense/bpf/$(2).bpf.o"'
 endef
-$(eval $(call bpf_rule,sockets,SOCKETS))
-$(eval $(call bpf_rule,opens,OPENS))
+$(eval $(call bpf_rule,sockets,sockets,SOCKETS))
+$(eval $(call bpf_rule,opens,opens,OPENS))
+$(eval $(call bpf_rule,opens,opens_plain,OPENS_PLAIN))
 
 $(B)/lib.a: $(call obj,$(LIB_SRC))
 	@rm -f $@

@@ -48,6 +48,7 @@
 #define HANDLE_XFS64 0x81 /* the same with XFS_FILEID_TYPE_64FLAG */
 
 KERNEL_OBJECT(opens, OPENS_OBJECT);
+KERNEL_OBJECT(opens_plain, OPENS_PLAIN_OBJECT);
 
 struct dir {
 	const char *path;
@@ -165,7 +166,7 @@ int
 opens_open(struct opens **out, struct diag *why)
 {
 	struct opens_constants host = {0};
-	const struct kernel_object object = {.name = "opens",
+	struct kernel_object object = {.name = "opens",
 	    .bytes = opens_bytes,
 	    .len = (size_t)(opens_end - opens_bytes),
 	    .constants = &host,
@@ -184,6 +185,12 @@ opens_open(struct opens **out, struct diag *why)
 	if (o == NULL)
 		return -ENOMEM;
 	r = kernel_open(&object, on_told, o, &o->kernel, why);
+	if (r != 0) { /* before Linux 6.2 */
+		*why = (struct diag){""};
+		object.bytes = opens_plain_bytes;
+		object.len = (size_t)(opens_plain_end - opens_plain_bytes);
+		r = kernel_open(&object, on_told, o, &o->kernel, why);
+	}
 	if (r != 0) {
 		free(o);
 		return r;

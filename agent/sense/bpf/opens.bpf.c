@@ -143,9 +143,12 @@ struct pt_regs {
 /*
  * A descriptor table holds plain numbers: they are made pointers of a type again
  * where the kernel can (6.2), and are then read as fast as our own memory. Else
- * each field is read by a call.
+ * (PLAIN, an object of its own: a kernel without the function refuses one that
+ * only names it) each field is read by a call.
  */
-extern void *bpf_rdonly_cast(void *p, __u32 type) __ksym __weak;
+#ifndef PLAIN
+extern void *bpf_rdonly_cast(void *p, __u32 type) __ksym;
+#endif
 #define GET(fast, p, field) ((fast) ? (p)->field : BPF_CORE_READ(p, field))
 
 const volatile struct opens_constants host = {}; /* set before loading */
@@ -262,6 +265,8 @@ is_inside(struct dentry *d, __u32 dev, __u32 links, bool fast)
 
 	/* A regular file is none of the directories. */
 	d = GET(fast, d, d_parent);
+	/* Kernels before 6.12 refuse some shapes of a loop. */
+#pragma unroll
 	for (int i = 0; i < DEPTH_MAX; i++) {
 		up = GET(fast, d, d_parent);
 		key.ino =
@@ -493,12 +498,13 @@ BPF_PROG(on_exit, struct pt_regs *regs, long ret)
 	file = file_of(task, fd);
 	if (!file)
 		return 0;
-	if (bpf_rdonly_cast)
-		handle(task,
-		    bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file)),
-		    kind, fd, true);
-	else
-		handle(task, file, kind, fd, false);
+#ifdef PLAIN
+	handle(task, file, kind, fd, false);
+#else
+	handle(task,
+	    bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file)), kind,
+	    fd, true);
+#endif
 	return 0;
 }
 

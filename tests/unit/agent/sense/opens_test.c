@@ -148,8 +148,10 @@ setup(void **state UNUSED)
 	path_of(out, "%s/in/not", dir);
 	r = files_open(paths, 1, excludes, 1, true, &f, &missing, &why);
 	assert_int_equal(r, 0);
-	if (files_base(f) != NULL && strstr(files_base(f), "but for") == NULL)
+	if (files_base(f) != NULL && strstr(files_base(f), "but for") == NULL) {
+		print_message("# %s\n", files_base(f));
 		unable = "the kernel takes no programs here";
+	}
 	return 0;
 }
 
