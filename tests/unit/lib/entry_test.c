@@ -65,6 +65,7 @@ open_entry(const struct entry *e, struct facts *f, struct diag *why)
 
 #define DIGESTS \
 	"\"KaTNzohPBFSlFuce_62YGFWXOe04OwGowGIz4eqAa48\"," \
+	"\"QdU8zZWqNZ9k1Q3XBCMCD2uuHR6SAFr437Y1X_mH9_0\"," \
 	"\"UOmi_-0bUljG7K911y0B0EBfDYWBnpT5AtLxT5TXnvY\"," \
 	"\"Uxb0UFaTbEXeDLv3WmDzKvDHJx6XzzrkD2omyydWETs\"," \
 	"\"Y7T_pylYMrOC3EatPOT2aOJKRZwIkxqSkXs2adkLqS8\"," \
