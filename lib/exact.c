@@ -335,25 +335,38 @@ parse_head(struct exact_index *x, struct cur *in)
 	return r;
 }
 
-static int
-parse_filters(struct exact_index *x, struct cur *in)
+/* The columns' blocks lie one after the other. */
+static void
+place_filters(struct exact_index *x, uint8_t *at)
 {
-	size_t at = 0;
+	for (size_t i = 0; i < x->ncolumns; i++) {
+		x->columns[i].blocks = at;
+		at += (size_t)x->columns[i].nblocks * EXACT_BLOCK;
+	}
+}
+
+/* @own: where @in lies, to borrow from; NULL: the filters are copied. */
+static int
+parse_filters(struct exact_index *x, struct cur *in, uint8_t *own)
+{
+	size_t n = 0;
 	const uint8_t *bytes;
 
 	for (size_t i = 0; i < x->ncolumns; i++)
-		x->nowned += (size_t)x->columns[i].nblocks * EXACT_BLOCK;
-	bytes = cur_bytes(in, x->nowned);
+		n += (size_t)x->columns[i].nblocks * EXACT_BLOCK;
+	bytes = cur_bytes(in, n);
 	if (bytes == NULL)
 		return -EBADMSG;
-	x->owned = malloc(x->nowned);
+	if (own != NULL) {
+		place_filters(x, own + (bytes - own));
+		return 0;
+	}
+	x->owned = malloc(n);
 	if (x->owned == NULL)
 		return -ENOMEM;
-	memcpy(x->owned, bytes, x->nowned);
-	for (size_t i = 0; i < x->ncolumns; i++) {
-		x->columns[i].blocks = x->owned + at;
-		at += (size_t)x->columns[i].nblocks * EXACT_BLOCK;
-	}
+	x->nowned = n;
+	memcpy(x->owned, bytes, n);
+	place_filters(x, x->owned);
 	return 0;
 }
 
@@ -369,11 +382,10 @@ try_public(const struct exact_index *x)
 	return exact_seal(x, &none, &out);
 }
 
-int
-exact_parse(
-    const void *data, size_t len, struct exact_index *out, struct diag *why)
+static int
+parse(const uint8_t *p, size_t len, uint8_t *own, struct exact_index *out,
+    struct diag *why)
 {
-	const uint8_t *p = data;
 	struct exact_index x = {0};
 	uint8_t digest[SEAL_HASH];
 	struct cur in;
@@ -391,7 +403,7 @@ exact_parse(
 	cur_init(&in, p + MAGIC_LEN, len - MAGIC_LEN - SEAL_HASH);
 	r = parse_head(&x, &in);
 	if (r == 0)
-		r = parse_filters(&x, &in);
+		r = parse_filters(&x, &in, own);
 	if (r == 0)
 		r = cur_end(&in);
 	if (r == 0) {
@@ -406,6 +418,20 @@ exact_parse(
 	}
 	*out = x;
 	return 0;
+}
+
+int
+exact_parse(
+    const void *data, size_t len, struct exact_index *out, struct diag *why)
+{
+	return parse(data, len, NULL, out, why);
+}
+
+int
+exact_parse_in(
+    void *data, size_t len, struct exact_index *out, struct diag *why)
+{
+	return parse(data, len, data, out, why);
 }
 
 /* ---- building ---- */
@@ -464,8 +490,6 @@ int
 exact_begin(struct exact_index *x, const uint64_t cells[EXACT_COLUMNS_MAX],
     const uint8_t public[SEAL_BOX_PUBLIC])
 {
-	size_t at = 0;
-
 	for (size_t i = 0; i < x->ncolumns; i++) {
 		struct exact_column *c = &x->columns[i];
 		uint64_t blocks;
@@ -482,10 +506,7 @@ exact_begin(struct exact_index *x, const uint64_t cells[EXACT_COLUMNS_MAX],
 	x->owned = calloc(1, x->nowned);
 	if (x->owned == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < x->ncolumns; i++) {
-		x->columns[i].blocks = x->owned + at;
-		at += (size_t)x->columns[i].nblocks * EXACT_BLOCK;
-	}
+	place_filters(x, x->owned);
 	memcpy(x->public, public, sizeof x->public);
 	make_id(x->id);
 	rng_fill(x->key, sizeof x->key);

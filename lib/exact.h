@@ -56,7 +56,8 @@ struct exact_index {
 	uint8_t public[SEAL_BOX_PUBLIC];
 	struct exact_column columns[EXACT_COLUMNS_MAX];
 	size_t ncolumns;
-	uint8_t *owned; /* what the columns' blocks lie in; wiped when freed */
+	/* What the columns' blocks lie in, wiped when freed; NULL: borrowed. */
+	uint8_t *owned;
 	size_t nowned;
 };
 
@@ -90,6 +91,10 @@ int exact_parse(const void *data, size_t len, struct exact_index *x,
     struct diag *why) MUST_CHECK;
 /* exact_print - appends the file; columns as they are filled. */
 void exact_print(const struct exact_index *x, struct buf *out);
+/* exact_parse_in - the same, but the filters stay where they are: @data stays
+ * as it is, and is not written to, until exact_done. */
+int exact_parse_in(
+    void *data, size_t len, struct exact_index *x, struct diag *why) MUST_CHECK;
 void exact_done(struct exact_index *x);
 
 /* ---- building ---- */

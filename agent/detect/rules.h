@@ -209,6 +209,8 @@ struct pack {
 /* An index for exact data match, and the directory that it was found in. */
 struct rules_index {
 	struct exact_index x;
+	void *map; /* of the file, which x borrows from; owned */
+	size_t size;
 	size_t dir;
 };
 

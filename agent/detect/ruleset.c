@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "agent/detect/enclosing.h"
@@ -39,6 +40,15 @@ problems_done(struct problems *p)
 	*p = (struct problems){0};
 }
 
+static void
+index_done(struct rules_index *x)
+{
+	exact_done(&x->x);
+	if (x->map != NULL)
+		(void)munmap(x->map, x->size);
+	*x = (struct rules_index){0};
+}
+
 void
 ruleset_free(struct ruleset *r)
 {
@@ -48,7 +58,7 @@ ruleset_free(struct ruleset *r)
 	for (size_t i = 0; i < r->npacks; i++)
 		pack_done(&r->packs[i]);
 	for (size_t i = 0; i < r->nindexes; i++)
-		exact_done(&r->indexes[i].x);
+		index_done(&r->indexes[i]);
 	free(r->indexes);
 	free(r->packs);
 	free(r->detectors);
@@ -105,17 +115,15 @@ add_pack(struct load *l, const char *name, const void *data, size_t len)
 	return e == -ENOMEM ? e : 0;
 }
 
-/* Reads a regular file, no link, of a bounded size; *data is the caller's. */
+/* Opens a regular file, no link, of a bounded size; its descriptor. */
 static int
-read_file(int dir, const char *path, const char *name, size_t max, char **data,
-    size_t *len, struct diag *why)
+open_file(int dir, const char *path, const char *name, size_t max, size_t *size,
+    struct diag *why)
 {
 	OWN_FD int fd =
 	    openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
-	ssize_t n;
 
-	*len = 0;
 	if (fd < 0)
 		return diag_set(why, -errno, "%s: %s", path,
 		    errno == ELOOP ? "is a symbolic link; rule files may not "
@@ -125,11 +133,27 @@ read_file(int dir, const char *path, const char *name, size_t max, char **data,
 	    st.st_size > (off_t)max)
 		return diag_set(why, -EINVAL,
 		    "%s: not a regular file of at most %zu bytes", path, max);
-	*data = malloc((size_t)st.st_size + 1);
+	*size = (size_t)st.st_size;
+	return own_take_fd(&fd);
+}
+
+/* Reads one whole; *data is the caller's. */
+static int
+read_file(int dir, const char *path, const char *name, size_t max, char **data,
+    size_t *len, struct diag *why)
+{
+	size_t size = 0;
+	OWN_FD int fd = open_file(dir, path, name, max, &size, why);
+	ssize_t n;
+
+	*len = 0;
+	if (fd < 0)
+		return fd;
+	*data = malloc(size + 1);
 	if (*data == NULL)
 		return -ENOMEM;
-	while (*len < (size_t)st.st_size) {
-		n = read(fd, *data + *len, (size_t)st.st_size - *len);
+	while (*len < size) {
+		n = read(fd, *data + *len, size - *len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -155,32 +179,54 @@ add_file(struct load *l, int dir, const char *path, const char *name)
 
 /* ---- indexes for exact data match ---- */
 
+/*
+ * Maps one, so that all inspectors share its pages. A file that is cut
+ * afterwards ends who looks into it (SIGBUS): the agent maps its own copy, and
+ * whoever scans by hand changes his own rules.
+ */
+static int
+map_index(int dir, const char *path, const char *name, struct rules_index *out,
+    struct diag *why)
+{
+	size_t size = 0;
+	OWN_FD int fd = open_file(dir, path, name, EXACT_FILE_MAX, &size, why);
+	void *map;
+
+	if (fd < 0)
+		return fd;
+	if (size == 0)
+		return diag_set(why, -EBADMSG, "%s: is empty", path);
+	map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return diag_set(why, -errno, "%s: %s", path, strerror(errno));
+	out->map = map;
+	out->size = size;
+	return 0;
+}
+
 static int
 index_file(struct load *l, int dir, const char *base, const char *name,
-    struct exact_index *out, struct diag *why)
+    struct rules_index *out, struct diag *why)
 {
-	OWN_MEM char *data = NULL;
 	char file[EXACT_NAME_MAX + 8], path[PATH_BYTES];
 	uint8_t size[8];
-	size_t len = 0;
 	int r = str_format(file, sizeof file, "%s.edm", name);
 
 	if (r == 0)
 		r = str_format(path, sizeof path, "%s/%s", base, file);
 	if (r == 0)
-		r = read_file(
-		    dir, path, file, EXACT_FILE_MAX, &data, &len, why);
+		r = map_index(dir, path, file, out, why);
 	if (r != 0)
 		return r;
-	put_length(size, len);
+	put_length(size, out->size);
 	seal_hash_put(l->hash, size, sizeof size);
-	seal_hash_put(l->hash, data, len);
-	r = exact_parse(data, len, out, why);
-	if (r == 0 && !str_eq(out->name, name)) {
-		exact_done(out);
+	seal_hash_put(l->hash, out->map, out->size);
+	r = exact_parse_in(out->map, out->size, &out->x, why);
+	if (r == 0 && !str_eq(out->x.name, name))
 		r = diag_set(why, -EBADMSG, "is named otherwise inside");
-	}
 	diag_prefix(why, path);
+	if (r != 0)
+		index_done(out);
 	return r;
 }
 
@@ -203,7 +249,7 @@ index_named(struct load *l, int dir, const char *base, struct detector *d)
 		    RULES_INDEXES_MAX);
 	else
 		e = index_file(l, dir, base, d->exact.index,
-		    &r->indexes[r->nindexes].x, &why);
+		    &r->indexes[r->nindexes], &why);
 	if (e == -ENOMEM)
 		return e;
 	if (e != 0) {

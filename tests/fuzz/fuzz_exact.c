@@ -46,7 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	OWN(buf_done) struct buf in = {0}, out = {0};
 	struct diag why = {""};
-	struct exact_index x;
+	struct exact_index x, y;
 	int r;
 
 	value(data, size);
@@ -57,7 +57,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_put(&in, data, size);
 	must(buf_error(&in) == 0);
 	seal_sha256(in.data, size - SEAL_HASH, in.data + size - SEAL_HASH);
-	r = exact_parse(in.data, in.len, &x, &why);
+	/* Borrowed or copied: the one must read what the other does. */
+	r = exact_parse_in(in.data, in.len, &y, NULL);
+	must((exact_parse(in.data, in.len, &x, &why) == 0) == (r == 0));
 	if (r != 0) {
 		must(r == -EBADMSG && why.text[0] != '\0');
 		return 0;
@@ -72,5 +74,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(buf_error(&out) == 0 && out.len == in.len);
 	must(memcmp(out.data, in.data, in.len) == 0);
 	exact_done(&x);
+	exact_done(&y);
 	return 0;
 }

@@ -193,6 +193,14 @@ test_file(void **state UNUSED)
 	make(&x, 128, 1000000, 1000);
 	exact_fill(&x.columns[0]);
 	print(&x, &a);
+	/* Borrowed, the filters lie in the file itself, and nothing is owned. */
+	assert_int_equal(exact_parse_in(a.data, a.len, &y, NULL), 0);
+	assert_null(y.owned);
+	assert_true(y.columns[0].blocks > a.data &&
+		    y.columns[0].blocks < a.data + a.len);
+	assert_memory_equal(y.columns[0].blocks, x.columns[0].blocks,
+	    (size_t)x.columns[0].nblocks * EXACT_BLOCK);
+	exact_done(&y);
 	assert_int_equal(exact_parse(a.data, a.len, &y, NULL), 0);
 	assert_string_equal(y.name, "test");
 	assert_int_equal(y.rows, 1000);
