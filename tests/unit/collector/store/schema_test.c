@@ -24,9 +24,10 @@ struct world {
 	struct db *db;
 };
 
-/* The table of findings as version 1 had it. */
+/* The table of findings as version 1 had it, which knew no exact data. */
 static const char VERSION_1[] =
     "DROP TABLE finding;"
+    "DROP TABLE exact_value;"
     "CREATE TABLE finding(agent_id TEXT NOT NULL, gen INT NOT NULL,"
     " seq INT NOT NULL, wall_us INT, provider TEXT, person TEXT,"
     " grade TEXT, why TEXT, account TEXT, session, key_fp TEXT,"
