@@ -471,7 +471,8 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 	 * else opened, or nobody was seen to open, becomes theirs by reading. */
 	if (e->op == FILE_READ && scan && has_opened(a, w))
 		scan = false;
-	if (e->fd < 0 && e->op == FILE_OPEN) {
+	if (e->fd < 0 &&
+	    (e->op == FILE_OPEN || (e->through && !has_opened(a, w)))) {
 		give_up(a, w, "the object was gone before it could be opened");
 	} else if (!scan) {
 		finish(a, w, NULL);

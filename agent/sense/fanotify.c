@@ -386,11 +386,14 @@ files_open(const char *const *paths, size_t npaths, const char *const *excludes,
 		open_programs(f, programs);
 	for (size_t i = 0; r == 0 && i < nexcludes; i++) {
 		r = add_prefix(f, f->out, &f->nout, excludes[i], why);
-		if (r == -ENOENT || r == -ENOTDIR)
+		if (r == -ENOENT || r == -ENOTDIR) {
 			r = 0;
+			continue;
+		}
 		/* Of another file system than the watched: not needed. */
-		if (f->opens != NULL &&
-		    opens_watch(f->opens, excludes[i], false) == -E2BIG)
+		if (r == 0 && f->opens != NULL &&
+		    opens_watch(f->opens, f->out[f->nout - 1].path, false) ==
+			-E2BIG)
 			r = -E2BIG;
 	}
 	if (r == 0)

@@ -21,6 +21,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <linux/types.h>
 #include <stdio.h>
 #include <string.h>
@@ -235,16 +236,33 @@ can_open(int fd, bool *xfs)
 	return *xfs || fs.f_type == EXT4_MAGIC ? 0 : -ENOTSUP;
 }
 
+/* An excluded directory is the one of that name, not what somebody lets a link
+ * of that name point to: else anybody could exclude anything. */
+static int
+open_dir(const struct dir *d)
+{
+	const struct open_how how = {
+	    .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+	    .resolve = d->inside ? 0 : RESOLVE_NO_SYMLINKS};
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, d->path, &how, sizeof how);
+}
+
 /* Tells the kernel where the directory is now. */
 static int
 place(struct opens *o, struct dir *d)
 {
 	struct opened_dir key = {0}, some = {0};
 	const uint32_t which = d->inside ? DIR_INSIDE : DIR_OUTSIDE;
-	OWN_FD int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	OWN_FD int fd = open_dir(d);
 	struct stat st;
 	int r;
 
+	/* Its number may come again as another directory's. */
+	if (fd < 0 && d->known && !d->inside) {
+		d->known = false;
+		return kernel_unset(o->kernel, "dirs", &d->key);
+	}
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return -errno;
 	key.ino = st.st_ino;

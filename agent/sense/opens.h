@@ -39,7 +39,8 @@ int opens_open(struct opens **out, struct diag *why) MUST_CHECK;
 void opens_close(struct opens *o);
 /*
  * opens_watch - whether files below a directory count from now on. @path stays
- * the caller's, and is looked at anew by opens_look.
+ * the caller's, and is looked at anew by opens_look; a link in the path of one
+ * that does not count is not followed.
  * Returns 0; -ENOTSUP for a file system whose objects cannot be opened by their
  * number: nothing is told of them; or -errno.
  */

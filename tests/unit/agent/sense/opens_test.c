@@ -361,6 +361,31 @@ test_directory_replaced(void **state UNUSED)
 	expect_nothing();
 }
 
+/* Whoever may write beside an excluded directory must not exclude another by a
+ * link of its name; what lay in it is inside once it is called otherwise. */
+static void
+test_excluded_is_no_link(void **state UNUSED)
+{
+	char from[600], to[600];
+	pid_t pid;
+
+	need_all();
+	make_dir("in/sub");
+	make_file("in/sub/x");
+	path_of(from, "%s/in/not", dir);
+	path_of(to, "%s/in/gone", dir);
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(symlink("sub", from), 0);
+	assert_int_equal(files_look(f), 0);
+	pid = child("in/sub/x");
+	expect(FILE_OPEN, pid, "in/sub/x");
+	expect(FILE_READ, pid, "in/sub/x");
+	pid = child("in/gone/c");
+	expect(FILE_OPEN, pid, "in/gone/c");
+	expect(FILE_READ, pid, "in/gone/c");
+	expect_nothing();
+}
+
 static void
 test_alike(void **state UNUSED)
 {
@@ -497,6 +522,7 @@ main(void)
 	    T(test_other_owner),
 	    T(test_hard_link),
 	    T(test_directory_replaced),
+	    T(test_excluded_is_no_link),
 	    T(test_alike),
 	    T(test_unlinked_while_open),
 	    T(test_gone),
