@@ -402,6 +402,7 @@ region_add(struct header *h, uint64_t from, uint32_t list_of, bool back)
 		h->err = -ENOMEM;
 		return;
 	}
+	must(list != NULL);
 	h->regions = list;
 	h->regions[h->nregions++] = (struct region){from, list_of, back};
 }

@@ -427,6 +427,7 @@ check_unique(struct load *l, bool by_uuid)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct detector *d = r->detectors[i];
 
+		must(d != NULL);
 		list[i] = (struct known){by_uuid ? d->uuid : d->id, d, i};
 	}
 	qsort(list, r->n, sizeof *list, by_known);

@@ -209,12 +209,13 @@ run_bytes(struct run *r, const struct detector *d, size_t index,
 {
 	struct verdict v = {.detector = d->id};
 	uint64_t unsure = 0;
+	const bool raw = needs_raw(d, index, encoding);
 	const char *wrong;
 	int e;
 
-	if (r->raw == NULL && needs_raw(d, index, encoding))
+	if (raw && r->raw == NULL)
 		return 0;
-	if (needs_raw(d, index, encoding)) {
+	if (raw) {
 		e = r->raw(r->raw_ctx, text, on_found, &v, &unsure);
 	} else if (filerule_asks(&d->file)) {
 		e = run_facts(r, &d->samples[index], &v);

@@ -97,13 +97,25 @@ filter_sniff(const uint8_t *p, size_t len)
 
 /* ---- what comes out ------------------------------------------------------ */
 
+/* A character of @n bytes was made from @raw_len bytes at @raw. Of these only
+ * what lies behind the character before it counts: half a pair that waited for
+ * its other half may begin before what was put meanwhile. */
+static void
+place(struct map *m, size_t n, uint64_t raw, size_t raw_len)
+{
+	uint64_t end = raw + raw_len;
+
+	map_jump(m, raw);
+	raw_len = end > m->raw_end ? (size_t)(end - m->raw_end) : 0;
+	map_add(m, (uint8_t)n, (uint8_t)(raw_len < 255 ? raw_len : 255), 1);
+}
+
 void
 filter_byte(struct filter_out *o, uint8_t b, uint64_t raw)
 {
 	must(o->len < FILTER_OUT);
-	map_jump(&o->map, raw);
 	o->text[o->len++] = b;
-	map_add(&o->map, 1, 1, 1);
+	place(&o->map, 1, raw, 1);
 }
 
 void
@@ -130,12 +142,6 @@ encode(uint32_t u, uint8_t *p)
 	return n;
 }
 
-static uint8_t
-per(size_t raw_len)
-{
-	return (uint8_t)(raw_len < 255 ? raw_len : 255);
-}
-
 void
 filter_put(struct filter_out *o, uint32_t u, uint64_t raw, size_t raw_len)
 {
@@ -143,9 +149,8 @@ filter_put(struct filter_out *o, uint32_t u, uint64_t raw, size_t raw_len)
 
 	must(FILTER_OUT - o->len >= 4);
 	n = encode(u, o->text + o->len);
-	map_jump(&o->map, raw);
 	o->len += n;
-	map_add(&o->map, (uint8_t)n, per(raw_len), 1);
+	place(&o->map, n, raw, raw_len);
 }
 
 static void
@@ -163,7 +168,7 @@ void
 filter_keep(struct filter_out *o, uint8_t b, uint64_t raw)
 {
 	map_jump(&o->aside_map, raw);
-	keep(o, b, 1);
+	keep(o, b, raw + 1 > o->aside_map.raw_end);
 }
 
 void
@@ -180,8 +185,7 @@ filter_keep_put(struct filter_out *o, uint32_t u, uint64_t raw, size_t raw_len)
 		o->over++;
 		return;
 	}
-	map_jump(&o->aside_map, raw);
-	map_add(&o->aside_map, (uint8_t)n, per(raw_len), 1);
+	place(&o->aside_map, n, raw, raw_len);
 }
 
 void

@@ -310,7 +310,7 @@ head_before(const uint8_t *p, size_t at, size_t *from, uint64_t *num)
 		i--;
 		digits++;
 	}
-	if (digits == 0 || i == 0 || (p[i - 1] > ' ' && p[i - 1] != 0))
+	if (digits == 0 || i == 0 || p[i - 1] > ' ')
 		return false;
 	while (i > 0 && (p[i - 1] <= ' '))
 		i--;
@@ -519,6 +519,7 @@ pdffile_value(
 
 	for (unsigned n = 0; n < REFERENCES; n++) {
 		uint64_t num;
+		bool is;
 
 		pdffile_seek(f, *p);
 		(void)pdflex_next(l);
@@ -527,8 +528,9 @@ pdffile_value(
 			*object = o;
 		if (num == UINT64_MAX)
 			return l->kind != PDFLEX_END;
-		if (pdflex_next(l) != PDFLEX_NUMBER ||
-		    pdflex_next(l) != PDFLEX_WORD || !pdflex_is(l, "R")) {
+		is = pdflex_next(l) == PDFLEX_NUMBER;
+		if (!is || pdflex_next(l) != PDFLEX_WORD ||
+		    !pdflex_is(l, "R")) {
 			pdffile_seek(f, *p);
 			return pdflex_next(l) != PDFLEX_END;
 		}
