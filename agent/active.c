@@ -2,7 +2,7 @@
 /*
  * active - the configuration in force: a checked copy below the state.
  *
- * Owns: STATE/active (agent.yaml, roster.yaml, rules/N/NAME.yaml and NAME.edm)
+ * Owns: STATE/active (agent.yaml, roster.yaml, rules/N/ with packs and their files)
  * and STATE/active.new, where a copy is made and checked.
  * Never: changes what is in force before all of the new one was found good;
  * parses rules or a roster itself.
@@ -91,18 +91,21 @@ copy_file(
 	return n == 0 && fsync(out) == 0 ? 0 : fail(why, n < 0 ? from : to);
 }
 
-/* Packs, and the indexes that they may name. */
+/* Packs, and the indexes and lists of terms that they may name. */
 static const struct copy *
 rules_file(const char *name)
 {
 	static const struct copy pack = {0644, YAML_FILE_MAX};
 	static const struct copy index = {0644, EXACT_FILE_MAX};
+	static const struct copy terms = {0644, YAML_FILE_MAX};
 	size_t n = strlen(name);
 
 	if (name[0] == '.' || n <= 5)
 		return NULL;
 	if (strcmp(name + n - 5, ".yaml") == 0)
 		return &pack;
+	if (n > 6 && strcmp(name + n - 6, ".terms") == 0)
+		return &terms;
 	return strcmp(name + n - 4, ".edm") == 0 ? &index : NULL;
 }
 
@@ -126,7 +129,7 @@ copy_rules(const char *from, const char *to, struct diag *why)
 			continue;
 		if (++n > FILES_MAX) {
 			r = diag_set(why, -E2BIG,
-			    "%s: more than %d packs and indexes", from,
+			    "%s: more than %d packs and files of theirs", from,
 			    FILES_MAX);
 			break;
 		}

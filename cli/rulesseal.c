@@ -11,7 +11,8 @@
  *   chaperone-rules/v1
  *   set DIGEST                         as `rules list` and findings name it
  *   pack ID VERSION SHA256 FILE        a line each, sorted by FILE
- * where DIGEST and SHA256 are 64 hex digits. The key is Ed25519, PKCS#8; who
+ * where DIGEST and SHA256 are 64 hex digits; the digest of the set covers the
+ * files that lists of terms are in, too. The key is Ed25519, PKCS#8; who
  * verifies has its C2SP vkey. A change of form is a new first line.
  */
 #include <dirent.h>
@@ -41,6 +42,7 @@ enum { PACKS_MAX = 256, NAME_BYTES = 256, PATH_BYTES = 4096 };
 struct sealed {
 	char id[128], version[32];
 	char sha256[65], file[NAME_BYTES];
+	uint8_t whole[SEAL_HASH]; /* of the pack and its terms_files */
 };
 
 struct sealed_set {
@@ -75,6 +77,51 @@ is_word(const char *s)
 	return s[0] != '\0' && str_utf8(s, strlen(s));
 }
 
+/* Of lists in files; a pack that is otherwise wrong is told when it loads. */
+static int
+terms_hash(const char *dir, const struct yaml *doc, struct seal_hash *h,
+    struct diag *why)
+{
+	const struct yaml *lists = yaml_get(doc, "lists");
+
+	for (const struct yaml *y = lists != NULL ? lists->child : NULL;
+	     y != NULL; y = y->next) {
+		const struct yaml *name = yaml_get(y, "terms_file");
+		OWN(buf_done) struct buf b = {0};
+		char path[PATH_BYTES];
+		int r;
+
+		if (name == NULL || name->kind != YAML_SCALAR ||
+		    strchr(name->text, '/') != NULL)
+			continue;
+		if (str_format(path, sizeof path, "%s/%s", dir, name->text) !=
+		    0)
+			return diag_set(
+			    why, -ENAMETOOLONG, "the path is too long");
+		buf_init(&b, YAML_FILE_MAX);
+		if ((r = file_read(path, &b, why)) != 0)
+			return r;
+		seal_hash_put(h, b.data, b.len);
+	}
+	return 0;
+}
+
+static int
+whole_hash(const char *dir, const struct yaml *doc, const struct buf *pack,
+    uint8_t out[SEAL_HASH], struct diag *why)
+{
+	struct seal_hash *h = NULL;
+	int r = seal_hash_new(&h);
+
+	if (r != 0)
+		return r;
+	seal_hash_put(h, pack->data, pack->len);
+	r = terms_hash(dir, doc, h, why);
+	seal_hash_end(h, out);
+	seal_hash_free(h);
+	return r;
+}
+
 static int
 pack_read(
     const char *dir, const char *name, struct sealed *out, struct diag *why)
@@ -105,7 +152,7 @@ pack_read(
 		    "%s: a blank in, or no, id, version or name", path);
 	seal_sha256(b.data, b.len, digest);
 	str_hex(out->sha256, digest, sizeof digest);
-	return 0;
+	return whole_hash(dir, doc, &b, out->whole, why);
 }
 
 static int
@@ -207,7 +254,7 @@ upwards(const struct sealed_set *old, const struct sealed_set *new,
 			    "%s: pack %s is %s, but %s is in force; versions "
 			    "only go up",
 			    b->file, b->id, b->version, a->version);
-		if (c == 0 && !str_eq(a->sha256, b->sha256))
+		if (c == 0 && memcmp(a->whole, b->whole, sizeof a->whole) != 0)
 			return diag_set(why, -ESTALE,
 			    "%s: pack %s changed, but is still %s; give it a "
 			    "higher version",

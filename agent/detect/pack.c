@@ -86,6 +86,7 @@ name_of(const char *text)
 	    {"an empty text", "empty-match"},
 	    {"no group (?P<", "missing-group"},
 	    {"script without blanks", "word-without-blanks"},
+	    {"beside the pack", "bad-file"},
 	    {"pattern", "bad-pattern"},
 	};
 
@@ -258,7 +259,32 @@ spaceless(const char *s)
 }
 
 static int
-list_parse(const struct yaml *y, struct terms *t, struct diag *why)
+list_items(const struct yaml *y, const struct beside *at, struct terms *t,
+    struct diag *why)
+{
+	const struct yaml *file = yaml_get(y, "terms_file");
+	const char *name = "";
+	int r = yaml_text(file, &name, why);
+
+	t->items = yaml_get(y, "terms");
+	if (r != 0)
+		return r;
+	if (file != NULL && t->items != NULL)
+		return yaml_fail(
+		    file, why, "a list has either \"terms\" or \"terms_file\"");
+	if (file != NULL) {
+		r = beside_terms(at, file, &t->file, why);
+		t->items = t->file;
+	}
+	if (r == 0 && (t->items == NULL || t->items->kind != YAML_LIST))
+		return yaml_fail(
+		    y, why, "a list needs the key \"terms\" with a list");
+	return r;
+}
+
+static int
+list_parse(const struct yaml *y, const struct beside *at, struct terms *t,
+    struct diag *why)
 {
 	static const char *const keys[] = {
 	    "match", "case", "encodings", "terms", "terms_file", NULL};
@@ -267,7 +293,6 @@ list_parse(const struct yaml *y, struct terms *t, struct diag *why)
 	static const enum term_match kinds[] = {
 	    TERM_SUBSTRING, TERM_WORD, TERM_EXACT};
 	static const char *const cases[] = {"exact", "fold", NULL};
-	const struct yaml *later = yaml_get(y, "terms_file");
 	OWN_MEM char *unused = NULL;
 	unsigned match = 1;
 	unsigned fold = 0;
@@ -276,15 +301,9 @@ list_parse(const struct yaml *y, struct terms *t, struct diag *why)
 	*t = (struct terms){.at = y, .id = y->key};
 	if ((r = yaml_keys(y, "a list", keys, why)) != 0)
 		return r;
-	if (later != NULL)
-		return yaml_fail(
-		    later, why, "\"terms_file\" is not supported yet");
-	t->items = yaml_get(y, "terms");
 	t->encodings = yaml_get(y, "encodings");
-	if (t->items == NULL || t->items->kind != YAML_LIST)
-		return yaml_fail(
-		    y, why, "a list needs the key \"terms\" with a list");
-	if ((r = one_of(yaml_get(y, "match"), matches, &match, why)) != 0 ||
+	if ((r = list_items(y, at, t, why)) != 0 ||
+	    (r = one_of(yaml_get(y, "match"), matches, &match, why)) != 0 ||
 	    (r = one_of(yaml_get(y, "case"), cases, &fold, why)) != 0 ||
 	    (r = text_list(t->encodings, why)) != 0)
 		return r;
@@ -327,7 +346,7 @@ lists(const struct yaml *y, struct pack *p, struct loader *l)
 		return -ENOMEM;
 	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
 		struct diag d = {""};
-		int r = list_parse(t, &p->lists[p->nlists++], &d);
+		int r = list_parse(t, &l->beside, &p->lists[p->nlists++], &d);
 
 		if (told(l, &d, r) != 0)
 			return -ENOMEM;
@@ -435,8 +454,10 @@ pack_done(struct pack *p)
 {
 	for (size_t i = 0; i < p->ndetectors; i++)
 		detector_done(&p->detectors[i]);
-	for (size_t i = 0; i < p->nlists; i++)
+	for (size_t i = 0; i < p->nlists; i++) {
 		free(p->lists[i].sorted);
+		yaml_free(p->lists[i].file);
+	}
 	for (size_t i = 0; i < p->nallows; i++)
 		allow_done(&p->allows[i]);
 	free(p->allows);

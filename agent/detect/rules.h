@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/detect/allow.h"
+#include "agent/detect/beside.h"
 #include "agent/detect/decode.h"
 #include "agent/detect/detect.h"
 #include "agent/detect/filerule.h"
@@ -68,6 +69,7 @@ struct terms {
 	bool fold;
 	const struct yaml *encodings; /* NULL: UTF-8 alone */
 	const struct yaml *items;
+	struct yaml *file; /* of terms_file: what items points to; owned */
 	size_t n;
 	const char **sorted; /* of an exact list, for bsearch; owned */
 };
@@ -237,6 +239,7 @@ struct loader {
 	struct problems *out; /* may be NULL */
 	struct diag *why; /* receives the first fatal one; may be NULL */
 	size_t fatal;
+	struct beside beside; /* where the packs lie */
 };
 
 /* loader_note - records "file:line:col: text" under a name. */

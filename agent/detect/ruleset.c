@@ -7,10 +7,10 @@
  * Never: loads a part of a set: one fatal problem refuses all of it.
  *
  * The digest is SHA-256 over, for each pack in order, its length in bytes as
- * 8 bytes big-endian and its bytes, and after the packs of a directory the
- * same for each index that they name, in the order in which they first do.
- * Names and places do not go in: the same
- * packs are the same set wherever they lie.
+ * 8 bytes big-endian and its bytes, then the same for each terms_file of its
+ * lists in their order, and after the packs of a directory the same for each
+ * index that they name, in the order in which they first do. Names and places
+ * do not go in: the same packs are the same set wherever they lie.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "agent/detect/beside.h"
 #include "agent/detect/enclosing.h"
 #include "agent/detect/rules.h"
 #include "lib/clock.h"
@@ -75,18 +76,10 @@ ruleset_freep(struct ruleset **r)
 /* What is gathered while loading. */
 struct load {
 	struct ruleset *set;
-	struct seal_hash *hash;
 	struct loader to;
 	int64_t now_us;
 	size_t dir; /* how many directories came before */
 };
-
-static void
-put_length(uint8_t out[8], size_t len)
-{
-	for (unsigned i = 0; i < 8; i++)
-		out[i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
-}
 
 static int
 add_pack(struct load *l, const char *name, const void *data, size_t len)
@@ -94,7 +87,6 @@ add_pack(struct load *l, const char *name, const void *data, size_t len)
 	struct ruleset *r = l->set;
 	struct yaml *doc = NULL;
 	struct diag d = {""};
-	uint8_t size[8];
 	int e;
 
 	if (r->npacks == RULES_PACKS_MAX) {
@@ -103,9 +95,7 @@ add_pack(struct load *l, const char *name, const void *data, size_t len)
 		loader_fatal(&l->to, "too-many", d.text);
 		return 0;
 	}
-	put_length(size, len);
-	seal_hash_put(l->hash, size, sizeof size);
-	seal_hash_put(l->hash, data, len);
+	beside_hash(l->to.beside.hash, data, len);
 	e = yaml_parse(name, data, len, &doc, &d);
 	if (e == -EBADMSG)
 		loader_fatal(&l->to, "not-yaml", d.text);
@@ -115,64 +105,13 @@ add_pack(struct load *l, const char *name, const void *data, size_t len)
 	return e == -ENOMEM ? e : 0;
 }
 
-/* Opens a regular file, no link, of a bounded size; its descriptor. */
-static int
-open_file(int dir, const char *path, const char *name, size_t max, size_t *size,
-    struct diag *why)
-{
-	OWN_FD int fd =
-	    openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0)
-		return diag_set(why, -errno, "%s: %s", path,
-		    errno == ELOOP ? "is a symbolic link; rule files may not "
-				     "be links"
-				   : strerror(errno));
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size > (off_t)max)
-		return diag_set(why, -EINVAL,
-		    "%s: not a regular file of at most %zu bytes", path, max);
-	*size = (size_t)st.st_size;
-	return own_take_fd(&fd);
-}
-
-/* Reads one whole; *data is the caller's. */
-static int
-read_file(int dir, const char *path, const char *name, size_t max, char **data,
-    size_t *len, struct diag *why)
-{
-	size_t size = 0;
-	OWN_FD int fd = open_file(dir, path, name, max, &size, why);
-	ssize_t n;
-
-	*len = 0;
-	if (fd < 0)
-		return fd;
-	*data = malloc(size + 1);
-	if (*data == NULL)
-		return -ENOMEM;
-	while (*len < size) {
-		n = read(fd, *data + *len, size - *len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return diag_set(
-			    why, -errno, "%s: %s", path, strerror(errno));
-		if (n == 0)
-			break;
-		*len += (size_t)n;
-	}
-	return 0;
-}
-
 static int
 add_file(struct load *l, int dir, const char *path, const char *name)
 {
 	OWN_MEM char *data = NULL;
 	size_t len = 0;
 	int r =
-	    read_file(dir, path, name, YAML_FILE_MAX, &data, &len, l->to.why);
+	    beside_read(dir, path, name, YAML_FILE_MAX, &data, &len, l->to.why);
 
 	return r == 0 ? add_pack(l, path, data, len) : r;
 }
@@ -189,7 +128,8 @@ map_index(int dir, const char *path, const char *name, struct rules_index *out,
     struct diag *why)
 {
 	size_t size = 0;
-	OWN_FD int fd = open_file(dir, path, name, EXACT_FILE_MAX, &size, why);
+	OWN_FD int fd =
+	    beside_open(dir, path, name, EXACT_FILE_MAX, &size, why);
 	void *map;
 
 	if (fd < 0)
@@ -209,7 +149,6 @@ index_file(struct load *l, int dir, const char *base, const char *name,
     struct rules_index *out, struct diag *why)
 {
 	char file[EXACT_NAME_MAX + 8], path[PATH_BYTES];
-	uint8_t size[8];
 	int r = str_format(file, sizeof file, "%s.edm", name);
 
 	if (r == 0)
@@ -218,9 +157,7 @@ index_file(struct load *l, int dir, const char *base, const char *name,
 		r = map_index(dir, path, file, out, why);
 	if (r != 0)
 		return r;
-	put_length(size, out->size);
-	seal_hash_put(l->hash, size, sizeof size);
-	seal_hash_put(l->hash, out->map, out->size);
+	beside_hash(l->to.beside.hash, out->map, out->size);
 	r = exact_parse_in(out->map, out->size, &out->x, why);
 	if (r == 0 && !str_eq(out->x.name, name))
 		r = diag_set(why, -EBADMSG, "is named otherwise inside");
@@ -359,6 +296,8 @@ add_dir(struct load *l, const char *dir)
 	if (fd < 0)
 		return diag_set(
 		    l->to.why, -errno, "%s: %s", dir, strerror(errno));
+	l->to.beside.dir = fd;
+	l->to.beside.path = dir;
 	n = scandirat(fd, ".", &names, is_pack, by_bytes);
 	if (n < 0)
 		return diag_set(
@@ -734,7 +673,7 @@ finish(struct load *l)
 		return e;
 	if (l->to.fatal > 0)
 		return -EBADMSG;
-	seal_hash_end(l->hash, digest);
+	seal_hash_end(l->to.beside.hash, digest);
 	str_hex(r->digest, digest, sizeof digest);
 	return compile(l);
 }
@@ -743,6 +682,7 @@ static int
 begin(struct load *l)
 {
 	l->now_us = clock_now().wall_us;
+	l->to.beside.dir = -1;
 	l->set = calloc(1, sizeof *l->set);
 	if (l->set == NULL)
 		return -ENOMEM;
@@ -750,7 +690,7 @@ begin(struct load *l)
 	l->set->indexes = calloc(RULES_INDEXES_MAX, sizeof *l->set->indexes);
 	if (l->set->packs == NULL || l->set->indexes == NULL)
 		return -ENOMEM;
-	return seal_hash_new(&l->hash);
+	return seal_hash_new(&l->to.beside.hash);
 }
 
 static int
@@ -758,7 +698,7 @@ end(struct load *l, int r, struct ruleset **out)
 {
 	if (r == 0)
 		r = finish(l);
-	seal_hash_free(l->hash);
+	seal_hash_free(l->to.beside.hash);
 	if (r == 0)
 		*out = OWN_TAKE(&l->set);
 	ruleset_free(l->set);

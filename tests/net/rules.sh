@@ -78,7 +78,7 @@ bad key "$head
 detecors: []" 'a.yaml:2:1: unknown key "detecors" in a rule file; did you mean "detectors"?' \
 	"an unknown key"
 bad later "$head
-lists: {k: {terms_file: x}}" '"terms_file" is not supported yet' "what comes later"
+lists: {k: {terms_file: ../x.terms}}" 'terms_file is the name of a file beside the pack' "a list outside of the directory"
 bad yaml "$head
 a: [" "a.yaml:" "no YAML"
 bad empty "$head" "no detector" "no detector at all"

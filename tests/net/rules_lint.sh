@@ -94,8 +94,9 @@ has bad-quiet error 15 's/^( *)prefilter/\1quiet: [{name: no-reference}]\n&/'
 # ---- form ----
 has unknown-key error 11 's/title: T/titel: T/'
 has missing-key error 9 '/title: T/d'
-has not-supported-yet error 7 \
-	's/terms: .badge./terms_file: x/'
+has not-supported-yet error 17 \
+	"s/pattern: .*/function: x/"
+has bad-file error 7 's/terms: .badge./terms_file: none.terms/'
 has bad-value error 12 's/status: test/status: tested/'
 has bad-pattern error 17 's/\\d\{6\}/\\d{6}$/'
 has unbounded-width error 17 's/\\d\{6\}/\\d+/'

@@ -52,6 +52,19 @@ refused() { # TITLE WANTED-TEXT ARGUMENT…
 cp -r packs changed
 sed -i 's/Badge number/Badge numbers/' changed/acme.yaml
 refused "a pack that changed" "not the packs that were signed" changed
+# A list in a file belongs to its pack.
+cp -r packs listed
+sed -i 's/terms: .*/terms_file: words.terms/' listed/acme.yaml
+echo badge >listed/words.terms
+rules sign --key key --name acme.example/rules listed >/dev/null 2>&1
+rules verify --vkey "$vkey" listed >/dev/null 2>&1
+is $? 0 "a pack with a list in a file verifies"
+cp -r listed relisted
+echo pass >>relisted/words.terms
+refused "a list that changed" "not the packs that were signed" relisted
+rules sign --key key --name acme.example/rules relisted >/dev/null 2>&1
+refused "a list that changed and was signed under the same version" \
+	"changed, but is still 0.1.0" --previous listed relisted
 cp -r packs more
 rules new more.badge >more/c.yaml
 refused "a pack more" "not the packs that were signed" more

@@ -145,7 +145,6 @@ test_not_yet(void **state UNUSED)
 		struct parts parts;
 		const char *key;
 	} rows[] = {
-	    {{.top = "lists: {k: {terms_file: x}}\n"}, "terms_file"},
 	    {{.more = "    tests: [{file: a, expect: low}]\n"}, "file"},
 	    {{.more = "    tests: [{text: a, wrap: [zip], expect: low}]\n"},
 		"wrap"},
