@@ -366,13 +366,14 @@ static void
 score_init(struct score *s)
 {
 	*s = (struct score){0};
-	for (uint16_t i = 0; i < ARRAY_LEN(CLUES); i++) {
+	_Static_assert(ARRAY_LEN(CLUES) < UINT16_MAX, "clues");
+	for (size_t i = 0; i < ARRAY_LEN(CLUES); i++) {
 		uint8_t b = (uint8_t)CLUES[i].text[0];
 
 		if (CLUES[i].where == INSIDE)
 			continue;
 		s->next[i] = s->first[b];
-		s->first[b] = i + 1;
+		s->first[b] = (uint16_t)(i + 1);
 	}
 }
 
