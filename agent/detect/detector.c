@@ -716,9 +716,12 @@ exact_levels(const struct detector *d, struct diag *why)
 	if (d->levels[0].confidence != CONFIDENCE_LOW)
 		return yaml_fail(yaml_get(d->at, "levels"), why,
 		    "a rule with \"exact\" is low until it is confirmed");
-	if (d->within != 0)
-		return yaml_fail(yaml_get(d->at, "levels"), why,
-		    "a rule with \"exact\" takes no count as evidence");
+	for (size_t i = 0; i < d->nevidence; i++)
+		if (d->evidence[i].kind == EVIDENCE_COUNT ||
+		    d->evidence[i].kind == EVIDENCE_DETECTOR)
+			return yaml_fail(yaml_get(d->at, "levels"), why,
+			    "a rule with \"exact\" takes no count and no "
+			    "other detector as evidence");
 	if (d->gate != NULL || d->keep_first + d->keep_last > 0)
 		return yaml_fail(d->at, why,
 		    "a rule with \"exact\" takes no keywords and no mask");
@@ -857,9 +860,8 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	static const char *const keys[] = {"list", "keywords", "pattern",
 	    "detector", "before", "after", "within_lines", "side", "min_count",
 	    "unique", "from", NULL};
-	static const char *const later[] = {"detector", NULL};
 	static const char *const origins[] = {"match", "value", NULL};
-	const struct yaml *list, *keywords, *pattern, *origin;
+	const struct yaml *list, *keywords, *pattern, *other, *origin;
 	const struct terms *terms = NULL;
 	unsigned at = 0;
 	int r;
@@ -867,7 +869,6 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	e->kind = EVIDENCE_NEAR;
 	e->min = 1;
 	if ((r = yaml_keys(y, "near", keys, why)) != 0 ||
-	    (r = not_yet(y, later, why)) != 0 ||
 	    (r = child_uint(y, "before", 0, RULES_NEAR_MAX, &e->before, why)) !=
 		0 ||
 	    (r = child_uint(y, "after", 0, RULES_NEAR_MAX, &e->after, why)) !=
@@ -884,9 +885,17 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	list = yaml_get(y, "list");
 	keywords = yaml_get(y, "keywords");
 	pattern = yaml_get(y, "pattern");
-	if ((list != NULL) + (keywords != NULL) + (pattern != NULL) != 1)
+	other = yaml_get(y, "detector");
+	if ((list != NULL) + (keywords != NULL) + (pattern != NULL) +
+		(other != NULL) !=
+	    1)
 		return yaml_fail(y, why,
-		    "near needs one of \"list\", \"keywords\", \"pattern\"");
+		    "near needs one of \"list\", \"keywords\", \"pattern\", "
+		    "\"detector\"");
+	if (other != NULL) {
+		e->kind = EVIDENCE_DETECTOR;
+		return yaml_text(other, &e->detector, why);
+	}
 	if (pattern != NULL)
 		return near_pattern(pattern, p, e, why);
 	if (list == NULL)

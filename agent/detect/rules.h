@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "agent/detect/allow.h"
+#include "agent/detect/among.h"
 #include "agent/detect/beside.h"
 #include "agent/detect/decode.h"
 #include "agent/detect/detect.h"
@@ -91,6 +92,7 @@ enum evidence_kind {
 	EVIDENCE_VALIDATOR,
 	EVIDENCE_FILE, /* what the member is, or its name */
 	EVIDENCE_HEADER,
+	EVIDENCE_DETECTOR, /* near, of another rule's findings */
 };
 
 struct evidence {
@@ -104,6 +106,8 @@ struct evidence {
 	uint32_t lines; /* near: so many lines on either side, and one */
 	uint32_t within; /* bytes on either side */
 	size_t check; /* index of the validator */
+	const char *detector; /* of near: the id of another rule */
+	size_t other; /* its place in the set (among.c) */
 	struct filerule file;
 	uint32_t points; /* what it counts in an any_of */
 	bool of_value; /* near is measured from the value, not the match */
@@ -223,6 +227,8 @@ struct ruleset {
 	size_t nindexes;
 	const struct detector **detectors; /* all, in order; array owned */
 	size_t n;
+	struct among_rule *among; /* one a detector; owned */
+	uint32_t *order; /* in which they are asked; owned */
 	struct plan *plan; /* owned */
 	const char *slow;
 	char digest[65];

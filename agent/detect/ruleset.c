@@ -63,6 +63,8 @@ ruleset_free(struct ruleset *r)
 	free(r->indexes);
 	free(r->packs);
 	free(r->detectors);
+	free(r->among);
+	free(r->order);
 	free(r);
 }
 
@@ -669,6 +671,8 @@ finish(struct load *l)
 	policy_lint(r, &l->to);
 	view_lint(r, &l->to);
 	e = tie_allows(l);
+	if (e == 0)
+		e = among_tie(r, &l->to);
 	if (e != 0)
 		return e;
 	if (l->to.fatal > 0)

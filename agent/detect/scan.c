@@ -127,6 +127,8 @@ struct lane {
 	struct member *member; /* of a rule with an index; owned */
 	struct nearby *nearby; /* the same; owned */
 	struct columns *columns; /* the same, NULL without header; owned */
+	struct among among; /* findings that other rules ask for */
+	struct among_rule tie;
 	bool asked; /* for evidence */
 	struct scan_cost cost;
 };
@@ -192,6 +194,7 @@ scan_free(struct scan *s)
 		free(l->near_by);
 		free(l->nearby);
 		free(l->columns);
+		among_done(&l->among);
 		member_free(l->member);
 		for (size_t k = 0; k < l->ntallies; k++)
 			tally_done(&l->tallies[k]);
@@ -235,12 +238,12 @@ near_by_init(struct near_by *n, const struct evidence *e, size_t held)
 }
 
 static int
-lane_init(struct lane *l, const struct detector *d)
+lane_init(struct lane *l, const struct detector *d, struct among_rule tie)
 {
 	bool headers = false;
 	int r = 0;
 
-	*l = (struct lane){.rule = d, .gap = 1};
+	*l = (struct lane){.rule = d, .gap = 1, .tie = tie};
 	l->nearby = calloc(d->nevidence + 1, sizeof *l->nearby);
 	if (l->nearby == NULL)
 		return -ENOMEM;
@@ -256,10 +259,10 @@ lane_init(struct lane *l, const struct detector *d)
 	l->ntallies = (1 + d->nallows) * CONFIDENCES;
 	if (d->exact.index != NULL)
 		return member_new(&d->exact, &l->member);
-	if (d->within == 0)
+	if (tie.lag == 0)
 		return 0;
 	/* Matches do not overlap: so many at most lie in two windows. */
-	l->held_cap = 2 * (size_t)d->within / (d->least > 0 ? d->least : 1) + 4;
+	l->held_cap = 2 * (size_t)tie.lag / (d->least > 0 ? d->least : 1) + 4;
 	l->held = calloc(l->held_cap, sizeof *l->held);
 	l->near_by = calloc(d->nevidence + 1, sizeof *l->near_by);
 	if (l->held == NULL || l->near_by == NULL)
@@ -289,7 +292,7 @@ rooms(struct scan *s, size_t block)
 	if (s->window == NULL || s->lanes == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->n && e == 0; i++)
-		e = lane_init(&s->lanes[i], r->detectors[i]);
+		e = lane_init(&s->lanes[i], r->detectors[i], r->among[i]);
 	return e;
 }
 
@@ -400,6 +403,7 @@ reset(struct scan *s)
 		l->nheld = 0;
 		l->waiting = 0;
 		l->old = 0;
+		among_reset(&l->among);
 		if (l->member != NULL)
 			member_reset(l->member);
 		for (size_t k = 0; l->near_by != NULL && k < l->rule->nevidence;
@@ -579,22 +583,33 @@ lines_after(const struct scan *s, size_t from, size_t high, uint32_t lines)
 	return from;
 }
 
+/* Where evidence before @from begins to count, and behind @to ends to. */
+static size_t
+near_low(const struct scan *s, const struct evidence *e, size_t from)
+{
+	size_t low = chars_before(s, from, e->before);
+
+	return e->lines > 0 ? lines_before(s, low, from, e->lines) : low;
+}
+
+static size_t
+near_high(const struct scan *s, const struct evidence *e, size_t to)
+{
+	size_t high = chars_after(s, to, e->after);
+
+	return e->lines > 0 ? lines_after(s, to, high, e->lines) : high;
+}
+
 static bool
 near(struct scan *s, const struct evidence *e, struct nearby *read, size_t from,
     size_t to)
 {
 	struct hits h = {0};
-	size_t edge = chars_before(s, from, e->before);
 
-	if (e->lines > 0)
-		edge = lines_before(s, edge, from, e->lines);
-	near_hits(s, e, read, edge, from, &h);
+	near_hits(s, e, read, near_low(s, e, from), from, &h);
 	if (enough(e, &h))
 		return true;
-	edge = chars_after(s, to, e->after);
-	if (e->lines > 0)
-		edge = lines_after(s, to, edge, e->lines);
-	near_hits(s, e, read, to, edge, &h);
+	near_hits(s, e, read, to, near_high(s, e, to), &h);
 	return enough(e, &h);
 }
 
@@ -702,7 +717,8 @@ evidence_here(struct scan *s, struct lane *l, const struct regex_match *m,
 			    s, e, &l->columns[i], m->from[d->secret]);
 			break;
 		case EVIDENCE_COUNT:
-			break;
+		case EVIDENCE_DETECTOR:
+			break; /* resolve() knows */
 		case EVIDENCE_FILE:
 			there = of_member(s, e);
 			break;
@@ -773,6 +789,21 @@ count_there(const struct lane *l, const struct held *h,
 	if (e->min > 0)
 		return n->high - n->low >= e->min;
 	return n->distinct >= e->unique;
+}
+
+/* Whether enough findings of another rule lie around a match. */
+static bool
+others_there(
+    const struct scan *s, const struct held *h, const struct evidence *e)
+{
+	struct among_place p = {.from = e->of_value ? h->value.from : h->at,
+	    .to = e->of_value ? h->value.to : h->end,
+	    .min = e->min,
+	    .unique = e->unique};
+
+	p.low = s->base + near_low(s, e, (size_t)(p.from - s->base));
+	p.high = s->base + near_high(s, e, (size_t)(p.to - s->base));
+	return among_near(&s->lanes[e->other].among, &p);
 }
 
 static bool
@@ -950,10 +981,16 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 	struct span at;
 
 	for (size_t i = 0; l->held != NULL && i < d->nevidence; i++)
-		if (d->evidence[i].kind == EVIDENCE_COUNT &&
-		    count_there(l, h, &d->evidence[i], &l->near_by[i]))
+		if ((d->evidence[i].kind == EVIDENCE_COUNT &&
+			count_there(l, h, &d->evidence[i], &l->near_by[i])) ||
+		    (d->evidence[i].kind == EVIDENCE_DETECTOR &&
+			others_there(s, h, &d->evidence[i])))
 			h->bits |= (uint64_t)1 << i;
 	c = confidence_of(d, h);
+	if (l->tie.keep > 0 && c != CONFIDENCE_NONE &&
+	    among_add(
+		&l->among, &(struct among_found){h->at, h->end, h->hash}) != 0)
+		s->err = -ENOMEM;
 	if (s->piece != NULL && !unfold_counts(s->piece, h->value))
 		return;
 	if (s->explain != NULL && !s->masking) {
@@ -989,18 +1026,17 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 		note_masked(s->piece != NULL ? s->outer : s, d, at);
 }
 
-/* Resolves what starts @within or more before @known, then forgets. */
+/* Resolves what starts its lag or more before @known, then forgets. */
 static void
 resolve_until(struct scan *s, struct lane *l, uint64_t known)
 {
 	uint64_t oldest;
 
 	while (l->waiting < l->nheld &&
-	       l->held[l->waiting].at + l->rule->within < known)
+	       l->held[l->waiting].at + l->tie.lag < known)
 		resolve(s, l, &l->held[l->waiting++]);
 	oldest = l->waiting < l->nheld ? l->held[l->waiting].at : known;
-	while (l->old < l->waiting &&
-	       l->held[l->old].at + l->rule->within < oldest)
+	while (l->old < l->waiting && l->held[l->old].at + l->tie.lag < oldest)
 		l->old++;
 	/* In gulps, so that moving costs little a match. */
 	if (l->old == 0 || (l->old < l->held_cap / 2 && l->nheld < l->held_cap))
@@ -1434,7 +1470,7 @@ process(struct scan *s, bool eof)
 	if (e != 0)
 		return e;
 	for (size_t i = 0; i < r->n; i++) {
-		struct lane *l = &s->lanes[i];
+		struct lane *l = &s->lanes[r->order[i]];
 
 		run_lane(s, l);
 		if (l->held == NULL)
@@ -1447,6 +1483,10 @@ process(struct scan *s, bool eof)
 	if (s->unfold != NULL && s->err == 0)
 		s->err = unfold_run(s->unfold, s->window, s->len, s->base,
 		    s->done, p.limit, eof);
+	for (size_t i = 0; i < r->n; i++)
+		if (s->lanes[i].among.n > 0 && p.limit > s->lanes[i].tie.keep)
+			among_drop(
+			    &s->lanes[i].among, p.limit - s->lanes[i].tie.keep);
 	s->done = p.limit;
 	keep = s->done > s->back ? s->done - s->back : 0;
 	drop = keep > s->base ? (size_t)(keep - s->base) : 0;

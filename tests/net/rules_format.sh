@@ -60,6 +60,7 @@ detectors:
             - near: {list: kw_member, before: 30, after: 10}
             - near: {pattern: patterns.expiry, side: after, within_lines: 0}
             - count: {unique: 3, within: 1KiB}
+            - near: {detector: house.password, after: 40}
         none: [{near: {list: kw_not_member, before: 20}}]
       - confidence: medium
         none: [{near: {list: kw_not_member, before: 20}}]
@@ -83,6 +84,8 @@ detectors:
       - {text: "79927398713 until 04/28", expect: high}
       - {text: "79927398713\nuntil 04/28", expect: medium}
       - {text: "79927398713\n79927398721\n79927398739", expect: high, unique: 3}
+      - {text: "79927398713 pw=aB3!aB3!", expect: high}
+      - {text: "79927398713 pw=aaaaaaaa", expect: medium, why: no password}
       - {text: "invoice 79927398713", expect: low}
       - {text: "79927398714", expect: none, why: check digit}
   - id: house.password
@@ -120,7 +123,7 @@ out=$("$BIN/chaperone" rules check --strict --json rules)
 is "$? $(jq -sc '[.[] | select(.kind == "problem") | .name]' <<<"$out")" "0 []" \
 	"nothing is to be said of it"
 out=$("$BIN/chaperone" rules test --json rules)
-is "$? $(tail -n 1 <<<"$out" | jq -c '[.tests, .failed]')" "0 [17,0]" \
+is "$? $(tail -n 1 <<<"$out" | jq -c '[.tests, .failed]')" "0 [19,0]" \
 	"its samples pass"
 is "$(jq -r 'select(.detector == "house.member" and .test == 1) | .encoding' \
 	<<<"$out" | paste -sd' ')" \

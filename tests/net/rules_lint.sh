@@ -155,6 +155,9 @@ is "$("$BIN/chaperone" rules list --json p |
 is $? 0 "as are its samples"
 tried="$tried overridden"
 
+has evidence-circle error 20 's/near: .list: kw,/near: {detector: t.a,/'
+has unknown-detector error 20 's/near: .list: kw,/near: {detector: t.z,/'
+
 # ---- whole sets ----
 rm -rf p
 mkdir p
@@ -206,7 +209,7 @@ is "$("$BIN/chaperone" rules test p >/dev/null 2>&1; echo $?)" 0 \
 
 # ---- nothing is without a test ----
 names=$(cd "$SRC" && grep -ohE '"[a-z]+(-[a-z]+)+"' agent/detect/lint.c \
-	agent/detect/pack.c agent/detect/ruleset.c agent/detect/policy.c \
+	agent/detect/pack.c agent/detect/ruleset.c agent/detect/among.c agent/detect/policy.c \
 	agent/detect/view.c | tr -d '"' | sort -u)
 none "$(for n in $names; do
 	case " $tried " in

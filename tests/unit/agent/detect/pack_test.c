@@ -158,8 +158,6 @@ test_not_yet(void **state UNUSED)
 	    {{.primary = "pattern: a, validators: [{name: luhn, args: [1]}]"},
 		"args"},
 	    {{.levels = "[{confidence: low, all: [{label: x}]}]"}, "label"},
-	    {{.levels = "[{confidence: low, all: [{near: {detector: x}}]}]"},
-		"detector"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
