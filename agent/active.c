@@ -91,7 +91,7 @@ copy_file(
 	return n == 0 && fsync(out) == 0 ? 0 : fail(why, n < 0 ? from : to);
 }
 
-/* Packs, and the indexes and lists of terms that they may name. */
+/* Packs, the indexes and lists of terms that they may name, and who signed. */
 static const struct copy *
 rules_file(const char *name)
 {
@@ -102,7 +102,8 @@ rules_file(const char *name)
 
 	if (name[0] == '.' || n <= 5)
 		return NULL;
-	if (strcmp(name + n - 5, ".yaml") == 0)
+	if (strcmp(name + n - 5, ".yaml") == 0 ||
+	    strcmp(name, "rules.sig") == 0)
 		return &pack;
 	if (n > 6 && strcmp(name + n - 6, ".terms") == 0)
 		return &terms;
@@ -235,9 +236,39 @@ copy_all(
 	return r;
 }
 
+/*
+ * Every directory is signed by the key of the configuration, and no pack goes
+ * below the version of the directory in this place that is in force (@final).
+ */
 static int
-check_all(
-    const struct config *c, const char *base, const char *bin, struct diag *why)
+check_signed(const struct config *c, const char *base, const char *final,
+    const char *program, struct diag *why)
+{
+	char fresh[PATH_SIZE], before[PATH_SIZE];
+
+	for (size_t i = 0; i < c->rules.n; i++) {
+		const char *argv[9] = {
+		    program, "rules", "verify", "--vkey", c->rules_vkey};
+		size_t n = 5;
+		int r;
+
+		make_path(before, "%s/rules/%zu", final, i);
+		make_path(fresh, "%s/rules/%zu", base, i);
+		if (access(before, F_OK) == 0) {
+			argv[n++] = "--previous";
+			argv[n++] = before;
+		}
+		argv[n] = fresh;
+		r = run_check(argv, why);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+check_all(const struct config *c, const char *base, const char *final,
+    const char *bin, struct diag *why)
 {
 	char program[PATH_SIZE], dirs[CONFIG_LIST_MAX][PATH_SIZE];
 	char roster[PATH_SIZE];
@@ -255,6 +286,8 @@ check_all(
 	}
 	argv[n] = NULL;
 	r = run_check(argv, why);
+	if (r == 0 && c->rules_vkey != NULL)
+		r = check_signed(c, base, final, program, why);
 	if (r != 0 || c->roster == NULL)
 		return r;
 	make_path(program, "%s/chaperone-watch", bin);
@@ -299,7 +332,7 @@ active_install(
 	if (r == 0)
 		r = copy_all(&c, fresh, final, why);
 	if (r == 0)
-		r = check_all(&c, fresh, bin, why);
+		r = check_all(&c, fresh, final, bin, why);
 	if (r == 0)
 		r = exchange(fresh, final, why);
 	if (r != 0) {

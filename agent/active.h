@@ -15,8 +15,9 @@
 /*
  * active_install - copies the configuration at @path, its roster and its rules
  * below the state that it names, has the copy checked by the programs in @bin
- * (chaperone rules check, chaperone-watch --check), and only then puts it in
- * the place of the one before, in one step.
+ * (chaperone rules check and, where the configuration has a vkey, verify;
+ * chaperone-watch --check), and only then puts it in the place of the one before,
+ * in one step.
  * @out: what is in force now, its paths those of the copy.
  * Returns 0, or negative errno with a sentence; then what was in force still
  * is, and @out is untouched.

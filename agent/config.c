@@ -10,7 +10,8 @@
  *   host: TEXT            state: DIR          roster: FILE
  *   watch: [DIR, ...]     exclude: [DIR, ...] interfaces: [NAME, ...]
  *   rules: [DIR, ...]     sessions: DIR       sshd_log: FILE
- *   inspectors: 1..16     object_max: BYTES
+ *   inspectors: 1..16     object_max: BYTES   kernel_programs: BOOL
+ *   rules_vkey: VKEY
  */
 #include "agent/config.h"
 
@@ -34,7 +35,7 @@
 
 static const char *const KEYS[] = {"host", "state", "watch", "exclude",
     "interfaces", "rules", "roster", "sessions", "sshd_log", "inspectors",
-    "object_max", "kernel_programs", NULL};
+    "object_max", "kernel_programs", "rules_vkey", NULL};
 
 int
 config_copy(char **member, const char *text)
@@ -61,6 +62,7 @@ config_done(struct config *c)
 {
 	free(c->host);
 	free(c->state);
+	free(c->rules_vkey);
 	free(c->roster);
 	free(c->sessions);
 	free(c->sshd_log);
@@ -146,6 +148,8 @@ read_all(const struct yaml *y, struct config *c, struct diag *why)
 	    (r = read_list(
 		 yaml_get(y, "interfaces"), false, &c->interfaces, why)) != 0 ||
 	    (r = read_list(yaml_get(y, "rules"), true, &c->rules, why)) != 0 ||
+	    (r = read_text(
+		 yaml_get(y, "rules_vkey"), false, &c->rules_vkey, why)) != 0 ||
 	    (r = yaml_uint(
 		 yaml_get(y, "inspectors"), 1, 16, &c->inspectors, why)) != 0 ||
 	    (r = yaml_uint(yaml_get(y, "object_max"), 1024, UINT64_C(1) << 40,
@@ -245,6 +249,7 @@ print(const struct config *c, struct buf *out)
 	print_list(out, "exclude", &c->exclude);
 	print_list(out, "interfaces", &c->interfaces);
 	print_list(out, "rules", &c->rules);
+	print_text(out, "rules_vkey", c->rules_vkey);
 	print_text(out, "roster", c->roster);
 	print_text(out, "sessions", c->sessions);
 	print_text(out, "sshd_log", c->sshd_log);

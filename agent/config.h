@@ -25,6 +25,7 @@ struct config {
 	struct config_list exclude;
 	struct config_list interfaces; /* to capture from; may be empty */
 	struct config_list rules; /* directories of packs */
+	char *rules_vkey; /* who must have signed them; or NULL */
 	char *roster; /* or NULL */
 	char *sessions; /* where the PAM module writes */
 	char *sshd_log; /* or NULL */
