@@ -27,6 +27,18 @@ capital(uint8_t c)
 	return c >= 'A' && c <= 'Z';
 }
 
+static inline bool
+small(uint8_t c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+static inline bool
+letter_or_digit(uint8_t c)
+{
+	return digit(c) || capital(c) || small(c);
+}
+
 static inline unsigned
 d(const uint8_t *v, size_t i)
 {

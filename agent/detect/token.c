@@ -3,7 +3,7 @@
  * token - what a value shows of how it was made: evidence for rules that know
  * no issuer's shape.
  *
- * Owns: the shapes that generators write, and the fillers that people write.
+ * Owns: the shapes that generators write.
  * Never: decides; a rule gives each of these its points.
  */
 #include "agent/detect/token.h"
@@ -12,20 +12,9 @@
 #include <strings.h>
 
 #include "agent/detect/digits.h"
+#include "agent/detect/filler.h"
 
 #include "lib/own.h"
-
-static bool
-small(uint8_t c)
-{
-	return c >= 'a' && c <= 'z';
-}
-
-static bool
-letter_or_digit(uint8_t c)
-{
-	return digit(c) || capital(c) || small(c);
-}
 
 /* Hexadecimal digits of one case. */
 static bool
@@ -176,46 +165,20 @@ false_hex(const uint8_t *v, size_t n)
 	return false;
 }
 
-/* Two rows that take turns, each of which goes up: a1b2c3d4. */
+/*
+ * Neither of them: for rules that know no issuer's shape. Where an issuer's
+ * letters stand before hexadecimal digits, this says nothing.
+ */
 static bool
-two_rows(const uint8_t *v, size_t n)
+whole_hex(const uint8_t *v, size_t n)
 {
-	size_t up = 0;
-
-	for (size_t i = 2; i < n; i++) {
-		bool kinds = digit(v[i]) != digit(v[i - 1]);
-
-		up = kinds && letter_or_digit(v[i]) && v[i] == v[i - 2] + 1
-			 ? up + 1
-			 : 0;
-		if (up >= 4)
-			return true;
-	}
-	return false;
+	return !ragged_hex(v, n) && !false_hex(v, n);
 }
 
-/*
- * What people write where a secret would stand: one character again and again,
- * the alphabet, the row of digits, both in turns, the keyboard's first row,
- * digests that are none, and two full stops where they left the rest away.
- */
 static bool
 not_filler(const uint8_t *v, size_t n)
 {
-	size_t same = 1, up = 1;
-
-	for (size_t i = 1; i < n; i++) {
-		same = v[i] == v[i - 1] ? same + 1 : 1;
-		up = v[i] == v[i - 1] + 1 && letter_or_digit(v[i]) ? up + 1 : 1;
-		if (same >= 5 || up >= 6)
-			return false;
-		if (i >= 5 &&
-		    strncasecmp((const char *)v + i - 5, "qwerty", 6) == 0)
-			return false;
-	}
-	if (two_rows(v, n) || ragged_hex(v, n) || false_hex(v, n))
-		return false;
-	return n < 2 || v[n - 1] != '.' || v[n - 2] != '.';
+	return !filler(v, n);
 }
 
 /* digits ":" A and at least 20 more: the form of Telegram's bots. */
@@ -340,6 +303,7 @@ static const struct validator ROWS[] = {
     {"one_alphabet", one_alphabet, 1.0, true},
     {"three_kinds", three_kinds, 1.0, true},
     {"uuid", uuid, 1.0, true},
+    {"whole_hex", whole_hex, 1.0, true},
 };
 
 const struct validator *

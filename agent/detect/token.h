@@ -10,7 +10,7 @@
 /* The names of the rows, for suggestions. */
 #define TOKEN_NAMES \
 	"hex_key", "long_value", "no_issuer", "not_filler", "not_published", \
-	    "not_template", "one_alphabet", "three_kinds", "uuid"
+	    "not_template", "one_alphabet", "three_kinds", "uuid", "whole_hex"
 
 /* token_find - the row of a name, or NULL. All look at the value as it stood. */
 const struct validator *token_find(const char *name);

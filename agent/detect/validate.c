@@ -12,6 +12,7 @@
 #include "agent/detect/coin.h"
 #include "agent/detect/national.h"
 #include "agent/detect/token.h"
+#include "agent/detect/words.h"
 
 #include "lib/own.h"
 
@@ -542,56 +543,6 @@ mixed_classes(const uint8_t *v, size_t n)
 }
 
 /*
- * Pairs of letters that make up nine tenths of English words and of names in
- * programs: one row for each first letter, a bit for each second one.
- */
-static const char *const PAIRS[] = {"bcdgilmnprstuvy", "aeijlorsuy",
-    "aceihklorstuy", "adegilorsuvy", "acdefglmnopqrstuvwxy", "aefilortu",
-    "aeghilnorsu", "aeiortuy", "abcdefglmnoprstvz", "aeou", "aeilnosy",
-    "adefiklmopstuvy", "abeimnopsuy", "acdefgiknostuvy", "abcdfgiklmnoprstuvw",
-    "aehiloprstuy", "u", "acdegiklmnoprstuvy", "acehiklmnopqstuwy",
-    "acehilmorstuwy", "abcdegilmnprst", "aeio", "aehinors", "aceiptu",
-    "aemnopst", "aeiloz"};
-
-/*
- * Counts pairs of letters, and those among them that words are made of. A
- * change from small to capital parts two words.
- */
-static size_t
-pairs(const uint8_t *v, size_t n, size_t *common)
-{
-	size_t all = 0;
-
-	*common = 0;
-	for (size_t i = 0; i + 1 < n; i++) {
-		uint8_t a = v[i], b = v[i + 1];
-
-		if (!(is_lower(a) || is_upper(a)) || !is_lower(b)) {
-			if (!is_upper(a) || !is_upper(b))
-				continue;
-		}
-		a = is_upper(a) ? (uint8_t)(a - 'A') : (uint8_t)(a - 'a');
-		b = is_upper(b) ? (uint8_t)(b - 'A' + 'a') : b;
-		all++;
-		*common += strchr(PAIRS[a], b) != NULL;
-	}
-	return all;
-}
-
-/* Digits and letters take turns so often as in random text. */
-static size_t
-turns(const uint8_t *v, size_t n)
-{
-	size_t k = 0;
-
-	for (size_t i = 0; i + 1 < n; i++)
-		k += (is_digit(v[i]) && is_alnum(v[i + 1]) &&
-			 !is_digit(v[i + 1])) ||
-		     (is_digit(v[i + 1]) && is_alnum(v[i]) && !is_digit(v[i]));
-	return k;
-}
-
-/*
  * Not a name or a phrase: words in a row with a number at their end, a path,
  * a reference to a member.
  */
@@ -599,7 +550,7 @@ static bool
 not_words(const uint8_t *v, size_t n)
 {
 	size_t common, letters = 0, parts = 0;
-	size_t all = pairs(v, n, &common);
+	size_t all = words_pairs(v, n, &common);
 
 	for (size_t i = 0; i < n; i++) {
 		letters += is_lower(v[i]) || is_upper(v[i]);
@@ -610,7 +561,7 @@ not_words(const uint8_t *v, size_t n)
 		return false;
 	/* Two joints at least, and nearly all of it words. */
 	return !(letters * 10 >= n * 7 && all >= 5 &&
-		 common * 100 >= all * 80 && turns(v, n) <= 2 &&
+		 common * 100 >= all * 80 && words_turns(v, n) <= 2 &&
 		 (parts >= 2 || letters * 100 >= n * 90));
 }
 
@@ -619,14 +570,14 @@ static bool
 random_shape(const uint8_t *v, size_t n)
 {
 	size_t common;
-	size_t all = pairs(v, n, &common);
+	size_t all = words_pairs(v, n, &common);
 	size_t other = 0;
 
 	for (size_t i = 0; i < n; i++)
 		other += !is_alnum(v[i]);
 	if (n < 12 || other * 4 > n)
-		return n >= 8 && other > 0 && turns(v, n) >= 3;
-	if (turns(v, n) * 8 >= n)
+		return n >= 8 && other > 0 && words_turns(v, n) >= 3;
+	if (words_turns(v, n) * 8 >= n)
 		return true;
 	return all >= 6 && common * 100 < all * 75;
 }

@@ -56,14 +56,26 @@ test_shapes(void **state)
 	    {"not_filler", "z1y2x3w4", true},
 	    {"not_filler", "qa1b2c3q", false},
 	    {"not_filler", "qa1b2d3q", true},
-	    {"not_filler", "acdeFf05b1a6d4c89023", false},
-	    {"not_filler", "acdeff05b1a6d4c89023", true},
-	    {"not_filler", "acdeFf05b1a6d4c8902", true},
-	    {"not_filler", "0f8c9d0a2b6c4c8e8f5e7a3cR21", false},
-	    {"not_filler", "0f8c9d0a2b6c4c8e8f5e7a3cNRAL", true},
-	    {"not_filler", "0f8c9d0a2b6c4c8e8f5e7a3R21", true},
-	    {"not_filler", "px-0f8c9d0a-2b6c-4g8e-8f5e-7a3c5e1d9b44", false},
-	    {"not_filler", "px-0f8c9d0a-2b6c-4c8e-8f5e-7a3c5e1d9b44", true},
+	    {"whole_hex", "acdeFf05b1a6d4c89023", false},
+	    {"whole_hex", "acdeff05b1a6d4c89023", true},
+	    {"whole_hex", "acdeFf05b1a6d4c8902", true},
+	    {"whole_hex", "0f8c9d0a2b6c4c8e8f5e7a3cR21", false},
+	    {"whole_hex", "0f8c9d0a2b6c4c8e8f5e7a3cNRAL", true},
+	    {"whole_hex", "0f8c9d0a2b6c4c8e8f5e7a3R21", true},
+	    {"whole_hex", "px-0f8c9d0a-2b6c-4g8e-8f5e-7a3c5e1d9b44", false},
+	    {"whole_hex", "px-0f8c9d0a-2b6c-4c8e-8f5e-7a3c5e1d9b44", true},
+	    {"not_filler", "xx987654", false},
+	    {"not_filler", "xx98765z", true},
+	    {"not_filler", "abc4123x789p", false},
+	    {"not_filler", "abc4q23x7z9p", true},
+	    {"not_filler", "deadbeefdeadbeefde", false},
+	    {"not_filler", "deadbeef0deadbe0f1", true},
+	    {"not_filler", "7asdfgh7", false},
+	    {"not_filler", "7zxcvbn7", false},
+	    {"not_filler", "1121121221112212", false},
+	    {"not_filler", "0b1b0b2b0b1b3b0b", false},
+	    {"not_filler", "tokenForTheConfiguration", false},
+	    {"not_filler", "xQzjKvbWqTgPfMhDcRwLnYs", true},
 	    {"no_issuer", "q7Wz4kLm", true},
 	    {"no_issuer",
 		"xoxp"
@@ -102,6 +114,40 @@ test_shapes(void **state)
 	}
 }
 
+/* What a generator draws is a filler as seldom as filler.h says. */
+static void
+test_chance(void **state)
+{
+	static const char *const alphabets[] = {"0123456789abcdef",
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
+	    "abcdefghijklmnopqrstuvwxyz0123456789",
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"};
+	const struct validator *v = token_find("not_filler");
+	uint32_t x = 1;
+
+	(void)state;
+	for (size_t a = 0; a < ARRAY_LEN(alphabets); a++)
+		for (size_t n = 16; n <= 64; n *= 2) {
+			size_t of = strlen(alphabets[a]), taken = 0;
+
+			for (size_t k = 0; k < 100000; k++) {
+				uint8_t value[64];
+
+				for (size_t i = 0; i < n; i++) {
+					x ^= x << 13;
+					x ^= x >> 17;
+					x ^= x << 5;
+					value[i] =
+					    (uint8_t)alphabets[a][x % of];
+				}
+				taken += !v->ok(value, n);
+			}
+			if (taken > (of == 16 ? 66 : 20))
+				fail_msg("%zu of %s: %zu of 100000 are fillers",
+				    n, alphabets[a], taken);
+		}
+}
+
 /* An empty value is told, too, and no name leads to nothing. */
 static void
 test_edges(void **state)
@@ -124,6 +170,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shapes),
+	    cmocka_unit_test(test_chance),
 	    cmocka_unit_test(test_edges),
 	};
 
