@@ -62,7 +62,7 @@ chaperone-capture_MAIN  := agent/captureproc.c agent/roles.c agent/config.c
 chaperone-capture_ROOMS := agent/sense
 chaperone-capture_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libcrypto
 
-chaperone-inspect_MAIN  := agent/inspectproc.c agent/roles.c agent/config.c
+chaperone-inspect_MAIN  := agent/inspectproc.c agent/labelled.c agent/roles.c agent/config.c
 chaperone-inspect_ROOMS := agent/extract agent/detect
 chaperone-inspect_LIBS  := libpcre2-8 $(HS_LIB) yaml-0.1 -lmagic -lm zlib libarchive libseccomp libcap-ng libcrypto
 

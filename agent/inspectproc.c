@@ -21,6 +21,7 @@
 #include "agent/config.h"
 #include "agent/detect/detect.h"
 #include "agent/extract/extract.h"
+#include "agent/labelled.h"
 #include "agent/roles.h"
 #include "lib/buf.h"
 #include "lib/content.h"
@@ -97,6 +98,7 @@ static struct inspect {
 	struct buf member;
 	const char *part; /* a fixed name of the member, or NULL */
 	struct content object; /* its name as it came; of a flow: none */
+	struct labelled labelled; /* of the object, if rules ask for it */
 	bool measured; /* the hub asks what each rule costs */
 } inspect;
 
@@ -325,6 +327,15 @@ name_piece(struct inspect *i, const char *member)
 	return scan_name(i->scan, whole);
 }
 
+/* Rules ask for the labels of what the member lies in. */
+static void
+label_piece(struct inspect *i, const char *member)
+{
+	size_t n = labelled_of(&i->labelled, member);
+
+	scan_labels(i->scan, i->labelled.here, n);
+}
+
 /* What the member itself is: found before a byte of its text. */
 static int
 sink_kind(void *ctx, const char *member, const char *type, const char *kind)
@@ -333,6 +344,7 @@ sink_kind(void *ctx, const char *member, const char *type, const char *kind)
 	struct found_kind k = {.i = i, .member = member};
 	int r = name_piece(i, member);
 
+	label_piece(i, member);
 	if (r == 0)
 		r = scan_file(i->scan, type, kind, found_in_kind, &k);
 	return r;
@@ -358,6 +370,7 @@ sink_begin(void *ctx, const char *member, const char *type)
 	if (r < 0 || buf_text(&i->member) == NULL)
 		return r < 0 ? r : -ENOMEM;
 	scan_kind(i->scan, extract_kind(i->extract));
+	label_piece(i, member);
 	scan_begin(i->scan);
 	return 0;
 }
@@ -384,6 +397,17 @@ sink_end(void *ctx)
 		put_skip(i, i->answer, "more stands encoded than is decoded",
 		    buf_text(&i->member), 0);
 	return r;
+}
+
+/* A label that was written in the member that ended. */
+static int
+sink_label(void *ctx, const char *member, const struct label *label)
+{
+	struct inspect *i = ctx;
+	struct found_kind k = {.i = i, .member = member};
+	int r = name_piece(i, member);
+
+	return r == 0 ? scan_label(i->scan, label, found_in_kind, &k) : r;
 }
 
 static void
@@ -415,7 +439,83 @@ sink_of(struct inspect *i)
 	    .begin = sink_begin,
 	    .text = sink_text,
 	    .end = sink_end,
+	    .label = sink_label,
 	    .skip = sink_skip};
+}
+
+/* ---- labels as evidence -------------------------------------------------- */
+
+/*
+ * A document tells its labels behind its text. Where rules ask for them, what
+ * is a container is gone through once before, for its labels alone.
+ */
+static int
+ahead_begin(void *ctx, const char *member, const char *type)
+{
+	(void)ctx;
+	(void)type;
+	/* The object itself: it is no container, or its members are over. */
+	return member[0] == '\0' ? -ECANCELED : 0;
+}
+
+static int
+ahead_text(void *ctx, struct content c)
+{
+	(void)ctx;
+	(void)c;
+	return 0;
+}
+
+static int
+ahead_end(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static int
+ahead_label(void *ctx, const char *member, const struct label *label)
+{
+	struct inspect *i = ctx;
+
+	return labelled_add(&i->labelled, member, label);
+}
+
+/* What is not examined now is told when it is looked at. */
+static void
+ahead_skip(void *ctx, const char *member, const char *reason, uint64_t bytes)
+{
+	(void)ctx;
+	(void)member;
+	(void)reason;
+	(void)bytes;
+}
+
+/* @fd: the object, or -1: it is @c. */
+static void
+look_ahead(struct inspect *i, int fd, struct content c,
+    const struct extract_limits *lim)
+{
+	const struct extract_sink sink = {.ctx = i,
+	    .begin = ahead_begin,
+	    .text = ahead_text,
+	    .end = ahead_end,
+	    .label = ahead_label,
+	    .skip = ahead_skip};
+	uint64_t examined;
+	char type[80];
+	int r;
+
+	labelled_reset(&i->labelled);
+	if (!ruleset_labels(i->rules))
+		return;
+	r = fd >= 0 ? extract_file(i->extract, fd, lim, &sink, &examined, type)
+		    : extract_bytes(i->extract, c, lim, &sink, &examined, type);
+	if (r == -ENOMEM || i->labelled.over)
+		put_skip(i, i->answer,
+		    r == -ENOMEM ? "no memory for labels"
+				 : "more labels than are kept",
+		    "", 0);
 }
 
 /* ---- jobs: one descriptor, one name -------------------------------------- */
@@ -440,6 +540,7 @@ examine_file(struct inspect *i, struct job *j, int fd)
 		j->size = (uint64_t)st.st_size;
 	if (j->max_bytes > 0)
 		lim.bytes_max = j->max_bytes;
+	look_ahead(i, fd, (struct content){0}, &lim);
 	r = extract_file(i->extract, fd, &lim, &sink, &j->examined, j->type);
 	if (r == 0)
 		return;
@@ -546,6 +647,7 @@ body_flush(struct inspect *i, struct body *b, const char *part)
 		return;
 	i->answer = &b->answer;
 	i->part = part;
+	look_ahead(i, -1, c, &i->limits);
 	r = extract_bytes(i->extract, c, &i->limits, &sink, &examined, type);
 	if (r != 0)
 		put_skip(i, &b->answer, "unreadable", "", c.len - examined);

@@ -16,6 +16,7 @@
 #include "lib/diag.h"
 #include "lib/finding.h"
 #include "lib/json.h"
+#include "lib/label.h"
 #include "lib/own.h"
 #include "lib/why.h"
 
@@ -57,6 +58,8 @@ void ruleset_freep(struct ruleset **r);
 /* ruleset_digest - 64 hex digits over the exact bytes of all packs. */
 const char *ruleset_digest(const struct ruleset *r);
 size_t ruleset_count(const struct ruleset *r);
+/* ruleset_labels - whether evidence asks for the labels of what a text is in. */
+bool ruleset_labels(const struct ruleset *r);
 /* ruleset_slow - NULL, or why this build or host matches more slowly. */
 const char *ruleset_slow(const struct ruleset *r);
 /* One line for a script and the same for a human; borrowed for the call. */
@@ -135,6 +138,17 @@ int scan_name(struct scan *s, const char *name) MUST_CHECK;
  * ("keystore/jks"); "": not known. It is borrowed until the next call.
  */
 void scan_kind(struct scan *s, const char *kind);
+/*
+ * scan_labels - the classification labels of what the pieces to come stand in;
+ * borrowed until the next call. None at first.
+ */
+void scan_labels(struct scan *s, const struct label *list, size_t n);
+/*
+ * scan_label - asks the rules that are about a label itself, of one that was
+ * found in what scan_name told; as scan_file.
+ */
+int scan_label(struct scan *s, const struct label *label, scan_found_fn *found,
+    void *ctx) MUST_CHECK;
 /*
  * scan_file - asks the rules that are about a member itself; scan_name told
  * its name. @type: its MIME type; @kind: as in scan_kind.

@@ -630,19 +630,21 @@ checks(const struct yaml *y, struct detector *d, struct diag *why)
 	return 0;
 }
 
-/* About the member itself: nothing of its text is looked at. */
+/* About the member itself, or a label: nothing of a text is looked at. */
 static int
 primary_file(const struct yaml *y, const struct yaml *map, struct detector *d,
     struct diag *why)
 {
-	static const char *const alone[] = {"file", NULL};
+	const char *const alone[] = {y->key, NULL};
 	struct diag inner = {""};
 
 	if (yaml_keys(map, "primary", alone, &inner) != 0)
 		return yaml_fail(map, why,
-		    "beside \"file\" primary takes nothing: a rule is about "
-		    "a member or about its text");
-	return filerule_parse(y, &d->file, why);
+		    "beside \"%s\" primary takes nothing: a rule is about "
+		    "a member, a label or a text",
+		    y->key);
+	return str_eq(y->key, "label") ? filerule_one(y, &d->file, why)
+				       : filerule_parse(y, &d->file, why);
 }
 
 /* What a member is has no value, no place in a text, and no neighbours. */
@@ -659,8 +661,9 @@ file_levels(const struct detector *d, struct diag *why)
 		text = text || d->evidence[i].kind != EVIDENCE_FILE;
 	return text
 		   ? yaml_fail(d->at, why,
-			 "a rule with \"file\" takes magic and path as "
-			 "evidence, and no keywords, flags, thresholds or mask")
+			 "a rule with \"%s\" takes magic, path and label as "
+			 "evidence, and no keywords, flags, thresholds or mask",
+			 d->file.label.at != NULL ? "label" : "file")
 		   : 0;
 }
 
@@ -737,7 +740,7 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 	    "function", "exact", "fingerprint", "file", "label", "canary",
 	    NULL};
 	static const char *const later[] = {
-	    "function", "fingerprint", "label", "canary", NULL};
+	    "function", "fingerprint", "canary", NULL};
 	const struct yaml *map, *exact, *file, *list, *secret;
 	int r;
 
@@ -746,6 +749,8 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 	    (r = not_yet(map, later, why)) != 0)
 		return r;
 	file = yaml_get(map, "file");
+	if (file == NULL)
+		file = yaml_get(map, "label");
 	if (file != NULL)
 		return primary_file(file, map, d, why);
 	exact = yaml_get(map, "exact");
@@ -1002,13 +1007,11 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 {
 	static const char *const keys[] = {"near", "count", "validator",
 	    "header", "path", "magic", "label", "points", NULL};
-	static const char *const later[] = {"label", NULL};
 	struct evidence *e;
 	const struct yaml *kind, *points;
 	int r;
 
-	if ((r = yaml_keys(y, "evidence", keys, why)) != 0 ||
-	    (r = not_yet(y, later, why)) != 0)
+	if ((r = yaml_keys(y, "evidence", keys, why)) != 0)
 		return r;
 	kind = y->child;
 	points = yaml_get(y, "points");
@@ -1022,7 +1025,7 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 	    (points != NULL && points->next != NULL && points->next != kind))
 		return yaml_fail(y, why,
 		    "each evidence is one of near, count, validator, "
-		    "path, magic, header");
+		    "path, magic, label, header");
 	if (d->nevidence == RULES_EVIDENCE_MAX)
 		return yaml_fail(y, why, "more than %d pieces of evidence",
 		    RULES_EVIDENCE_MAX);
@@ -1037,7 +1040,8 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 		return evidence_near(kind, p, e, why);
 	if (str_eq(kind->key, "count"))
 		return evidence_count(kind, d, e, why);
-	if (str_eq(kind->key, "magic") || str_eq(kind->key, "path")) {
+	if (str_eq(kind->key, "magic") || str_eq(kind->key, "path") ||
+	    str_eq(kind->key, "label")) {
 		e->kind = EVIDENCE_FILE;
 		return filerule_one(kind, &e->file, why);
 	}

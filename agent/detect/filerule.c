@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * filerule - what a rule asks of a member itself: its kind, its type, its
- * name.
+ * name, and the classification label of what it lies in.
  *
  * Owns: how a word of kind, a glob of types and one of names fit.
  * Never: knows which kinds there are: a word that extraction does not tell
@@ -87,6 +87,8 @@ filerule_parse(const struct yaml *y, struct filerule *out, struct diag *why)
 int
 filerule_one(const struct yaml *y, struct filerule *out, struct diag *why)
 {
+	if (str_eq(y->key, "label"))
+		return labelrule_parse(y, &out->label, why);
 	if (str_eq(y->key, "magic"))
 		out->magic = y;
 	else
@@ -97,7 +99,8 @@ filerule_one(const struct yaml *y, struct filerule *out, struct diag *why)
 bool
 filerule_asks(const struct filerule *r)
 {
-	return r->magic != NULL || r->mime != NULL || r->path != NULL;
+	return r->magic != NULL || r->mime != NULL || r->path != NULL ||
+	       r->label.at != NULL;
 }
 
 /* "keystore" is each of "keystore/…". */
@@ -132,10 +135,19 @@ any(const struct yaml *y, const char *what,
 	return false;
 }
 
+static bool
+labelled(const struct labelrule *r, const struct member_facts *m)
+{
+	for (size_t i = 0; i < m->nlabels; i++)
+		if (labelrule_fits(r, &m->labels[i]))
+			return true;
+	return r->at == NULL;
+}
+
 bool
 filerule_fits(const struct filerule *r, const struct member_facts *m)
 {
 	return any(r->magic, m->kind, kind_fits) &&
 	       any(r->mime, m->type, type_fits) &&
-	       any(r->path, m->name, allow_path);
+	       any(r->path, m->name, allow_path) && labelled(&r->label, m);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * filerule - what a rule asks of a member itself: its kind, its type, its
- * name.
+ * name, and the classification label of what it lies in.
  */
 #ifndef AGENT_DETECT_FILERULE_H
 #define AGENT_DETECT_FILERULE_H
 
 #include <stdbool.h>
 
+#include "agent/detect/labelrule.h"
 #include "lib/diag.h"
 #include "lib/own.h"
 #include "lib/yaml.h"
@@ -17,6 +18,8 @@ struct member_facts {
 	const char *kind; /* "keystore/jks" */
 	const char *type; /* "application/zip" */
 	const char *name; /* "/srv/a.zip!b.jks" */
+	const struct label *labels;
+	size_t nlabels;
 };
 
 /* Each is a text or a list, of which one must fit; NULL: not asked. */
@@ -24,12 +27,14 @@ struct filerule {
 	const struct yaml *magic; /* a kind, or a family of kinds */
 	const struct yaml *mime; /* globs of types */
 	const struct yaml *path; /* globs of names */
+	struct labelrule label; /* one of the labels */
 };
 
 /* filerule_parse - reads a map of these keys, at least one. */
 int filerule_parse(
     const struct yaml *y, struct filerule *out, struct diag *why) MUST_CHECK;
-/* filerule_one - reads one of them, as evidence has it: by its own key. */
+/* filerule_one - reads one of them, or a label, as evidence has it: by its own
+ * key. */
 int filerule_one(
     const struct yaml *y, struct filerule *out, struct diag *why) MUST_CHECK;
 bool filerule_asks(const struct filerule *r);

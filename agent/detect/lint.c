@@ -212,7 +212,8 @@ detector_lint(const struct detector *d, struct loader *l)
 	/* A number that one in fifty random ones would be, and no evidence. */
 	if (top->confidence == CONFIDENCE_HIGH && top->all == 0 &&
 	    top->any == 0 && d->gate == NULL && d->file.magic == NULL &&
-	    d->file.mime == NULL && acceptance(d) > 0.02)
+	    d->file.mime == NULL && d->file.label.at == NULL &&
+	    acceptance(d) > 0.02)
 		loader_note(l, d->at, true, false, "weak-high",
 		    "%s claims high without evidence, but its validators let "
 		    "%.1f %% of random values pass; at most 2 %% may",

@@ -90,7 +90,7 @@ enum evidence_kind {
 	EVIDENCE_NEAR,
 	EVIDENCE_COUNT,
 	EVIDENCE_VALIDATOR,
-	EVIDENCE_FILE, /* what the member is, or its name */
+	EVIDENCE_FILE, /* what the member is, its name, or a label */
 	EVIDENCE_HEADER,
 	EVIDENCE_DETECTOR, /* near, of another rule's findings */
 };
@@ -160,7 +160,7 @@ struct detector {
 	const char *id, *uuid, *title, *status, *class_name;
 	enum sensitivity sensitivity;
 	struct member_rule exact; /* of an index: then there is no pattern */
-	struct filerule file; /* of members themselves: the same */
+	struct filerule file; /* of members or labels themselves: the same */
 	bool override; /* stands for the one of another pack with its id */
 	bool overridden; /* not in force: another one stands for it */
 	char *plain; /* pattern without boundaries; owned */
@@ -236,6 +236,7 @@ struct ruleset {
 	uint32_t before, after; /* bytes of context that evidence may look at */
 	bool allows; /* some detector has one */
 	bool named; /* some detector asks for a name */
+	bool labels; /* some evidence asks for a label */
 	bool files; /* some detector is about members themselves */
 	bool headers; /* some detector asks for the names of columns */
 };

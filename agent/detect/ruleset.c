@@ -538,6 +538,7 @@ bounds(struct ruleset *r)
 			const struct evidence *e = &d->evidence[k];
 
 			r->named = r->named || e->file.path != NULL;
+			r->labels = r->labels || e->file.label.at != NULL;
 			/* A character has at most four bytes. */
 			if (4 * e->before > r->before)
 				r->before = 4 * e->before;
@@ -747,6 +748,12 @@ size_t
 ruleset_count(const struct ruleset *r)
 {
 	return r->n;
+}
+
+bool
+ruleset_labels(const struct ruleset *r)
+{
+	return r->labels;
 }
 
 const char *

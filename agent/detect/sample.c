@@ -182,13 +182,23 @@ report(struct run *r, const struct detector *d, size_t index,
 	return 0;
 }
 
+static bool
+asks_label(const struct detector *d)
+{
+	bool asks = d->file.label.at != NULL;
+
+	for (size_t i = 0; i < d->nevidence; i++)
+		asks = asks || d->evidence[i].file.label.at != NULL;
+	return asks;
+}
+
 /* What bytes are is extraction's to say, unless the sample says it. */
 static bool
 needs_raw(const struct detector *d, size_t index, const char *encoding)
 {
 	const struct member_facts *m = &d->samples[index].facts;
 
-	return sample_is_raw(encoding) ||
+	return sample_is_raw(encoding) || asks_label(d) ||
 	       (filerule_asks(&d->file) && m->kind == NULL && m->name == NULL);
 }
 

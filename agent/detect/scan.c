@@ -158,6 +158,8 @@ struct scan {
 	bool measured;
 	char *name; /* of the object and its member, or NULL; owned */
 	const char *kind; /* of the member, or ""; borrowed */
+	const struct label *labels; /* of what it lies in; borrowed */
+	size_t nlabels;
 	int64_t wall_us; /* when the piece began, for allows */
 	struct explain *explain; /* NULL: nobody asks why; owned */
 	int err;
@@ -451,6 +453,13 @@ scan_kind(struct scan *s, const char *kind)
 	s->kind = kind;
 }
 
+void
+scan_labels(struct scan *s, const struct label *list, size_t n)
+{
+	s->labels = list;
+	s->nlabels = n;
+}
+
 /* ---- evidence and levels ---- */
 
 /* Whether eight bytes are ASCII. */
@@ -613,12 +622,14 @@ near(struct scan *s, const struct evidence *e, struct nearby *read, size_t from,
 	return enough(e, &h);
 }
 
-/* A name that is masked is in no member, and of no kind. */
+/* A name that is masked is in no member, of no kind, and has no label. */
 static bool
 of_member(const struct scan *s, const struct evidence *e)
 {
-	struct member_facts m = {
-	    .kind = s->masking ? "" : s->kind, .name = s->name};
+	struct member_facts m = {.kind = s->masking ? "" : s->kind,
+	    .name = s->name,
+	    .labels = s->labels,
+	    .nlabels = s->masking ? 0 : s->nlabels};
 
 	return filerule_fits(&e->file, &m);
 }
@@ -1513,6 +1524,7 @@ look_inside(void *ctx, const struct unfold_piece *p)
 	in->piece = p;
 	in->name = s->name;
 	in->kind = s->kind;
+	scan_labels(in, s->labels, s->nlabels);
 	in->wall_us = s->wall_us;
 	in->masking = s->masking;
 	in->explain = s->explain;
@@ -1664,7 +1676,7 @@ file_confidence(const struct detector *d, const struct member_facts *m)
 {
 	struct held h = {0};
 
-	if (!filerule_asks(&d->file) || !filerule_fits(&d->file, m))
+	if (!filerule_fits(&d->file, m))
 		return CONFIDENCE_NONE;
 	for (size_t i = 0; i < d->nevidence; i++)
 		if (filerule_fits(&d->evidence[i].file, m))
@@ -1672,20 +1684,20 @@ file_confidence(const struct detector *d, const struct member_facts *m)
 	return confidence_of(d, &h);
 }
 
-int
-scan_file(struct scan *s, const char *type, const char *kind,
+/* Asks the rules about a label, or about a member. */
+static int
+ask_about(struct scan *s, const struct member_facts *m, bool label,
     scan_found_fn *found, void *ctx)
 {
 	static const uint8_t nothing[1];
 	const struct ruleset *r = s->rules;
-	struct member_facts m = {.kind = kind, .type = type, .name = s->name};
 	int64_t now = r->files && r->allows ? clock_now().wall_us : 0;
 
 	if (s->open)
 		return -EBUSY;
 	for (size_t i = 0; i < r->n && r->files; i++) {
 		const struct detector *d = r->detectors[i];
-		enum confidence c = file_confidence(d, &m);
+		enum confidence c;
 		struct allow_match at = {.uuid = d->uuid,
 		    .value = nothing,
 		    .match = nothing,
@@ -1694,6 +1706,10 @@ scan_file(struct scan *s, const char *type, const char *kind,
 		    .wall_us = now};
 		struct finding f;
 
+		if (!filerule_asks(&d->file) ||
+		    (d->file.label.at != NULL) != label)
+			continue;
+		c = file_confidence(d, m);
 		if (c == CONFIDENCE_NONE)
 			continue;
 		finding_head(d, c, &f);
@@ -1704,6 +1720,32 @@ scan_file(struct scan *s, const char *type, const char *kind,
 		found(ctx, &f);
 	}
 	return 0;
+}
+
+int
+scan_file(struct scan *s, const char *type, const char *kind,
+    scan_found_fn *found, void *ctx)
+{
+	const struct member_facts m = {.kind = kind,
+	    .type = type,
+	    .name = s->name,
+	    .labels = s->labels,
+	    .nlabels = s->nlabels};
+
+	return ask_about(s, &m, false, found, ctx);
+}
+
+int
+scan_label(
+    struct scan *s, const struct label *label, scan_found_fn *found, void *ctx)
+{
+	const struct member_facts m = {.kind = "",
+	    .type = "",
+	    .name = s->name,
+	    .labels = label,
+	    .nlabels = 1};
+
+	return ask_about(s, &m, true, found, ctx);
 }
 
 uint64_t

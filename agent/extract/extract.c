@@ -23,6 +23,7 @@
 
 #include "agent/extract/filter.h"
 #include "agent/extract/kind.h"
+#include "agent/extract/label.h"
 #include "agent/extract/layer.h"
 #include "agent/extract/mail.h"
 #include "agent/extract/sniff.h"
@@ -68,6 +69,7 @@ struct extract {
 	struct sniff *sniff;
 	struct text *text;
 	struct filter *filter;
+	struct labels *labels;
 	bool filtering; /* the text of the member goes through it */
 	struct level levels[LEVELS_MAX + 1];
 	size_t nlevels;
@@ -442,6 +444,7 @@ feed_member(struct extract *x, struct stream *s)
 			return;
 		n = text_feed(x->text, s->block + s->pos, left, s->end, &c);
 		s->pos += n;
+		labels_feed(x->labels, c);
 		if (x->filtering)
 			give_filtered(x, c);
 		else
@@ -473,6 +476,23 @@ give_aside(struct extract *x)
 		tell_skip(x, x->filter->lost[i].why, x->filter->lost[i].bytes);
 }
 
+/* The labels that stood in the member's text. */
+static void
+give_labels(struct extract *x)
+{
+	const struct label *list;
+	uint64_t over = 0;
+	int n = labels_end(x->labels, &list, &over);
+
+	if (n < 0)
+		x->failed = n;
+	for (int i = 0; i < n && x->failed == 0 && x->sink->label != NULL; i++)
+		x->failed = x->sink->label(x->sink->ctx, x->name, &list[i]);
+	if (over > 0 && x->failed == 0)
+		tell_skip(x, "more labels than are looked for", over);
+	labels_forget(x->labels);
+}
+
 static void
 give_text_of(struct extract *x, struct stream *s)
 {
@@ -489,6 +509,8 @@ give_text_of(struct extract *x, struct stream *s)
 		give_aside(x);
 	if (x->filtering)
 		filter_forget(x->filter);
+	if (x->failed == 0)
+		give_labels(x);
 }
 
 static void
@@ -498,14 +520,18 @@ tell_kind(struct extract *x, const struct level *l, const char *type)
 		x->failed = x->sink->kind(x->sink->ctx, x->name, type, l->kind);
 }
 
-/* @why: a reason beside the content's own, or NULL. */
+/*
+ * @form: where its labels are; @why: a reason beside the content's own, or
+ * NULL.
+ */
 static void
-give_member(
-    struct extract *x, struct level *l, const char *type, const char *why)
+give_member(struct extract *x, struct level *l, const char *type,
+    enum label_form form, const char *why)
 {
 	struct stream *s = &l->out;
 
 	x->kind = l->kind;
+	labels_start(x->labels, form);
 	x->failed = x->sink->begin(x->sink->ctx, x->name, type);
 	if (x->failed == 0)
 		give_text_of(x, s);
@@ -553,6 +579,9 @@ plain_member(struct extract *x, struct level *l)
 	size_t n = s->len - s->pos;
 	bool is_text = start_text(x, l);
 	const char *type = "text/plain", *why = NULL;
+	enum label_form form = !is_text           ? LABEL_NOWHERE
+			       : l->member.fields ? LABEL_LINES
+						  : LABEL_BEGINNING;
 
 	if (l->inside != CONTAINER_NONE) {
 		type = sniff_container_type(l->inside);
@@ -577,7 +606,7 @@ plain_member(struct extract *x, struct level *l)
 		(void)str_copy(x->type, sizeof x->type, type);
 	tell_kind(x, l, type);
 	if (x->failed == 0)
-		give_member(x, l, type, why);
+		give_member(x, l, type, form, why);
 }
 
 /*
@@ -601,7 +630,7 @@ rest_of_member(struct extract *x, struct level *l)
 			break;
 	}
 	text_start_raw(x->text, stream_used(s));
-	give_member(x, l, sniff_container_type(l->inside), NULL);
+	give_member(x, l, sniff_container_type(l->inside), LABEL_NOWHERE, NULL);
 }
 
 /* ---- the walk ------------------------------------------------------------ */
@@ -884,7 +913,8 @@ extract_new(struct extract **out, struct diag *why)
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	if ((r = sniff_new(&x->sniff, why)) != 0 ||
 	    (r = text_new(&x->text, why)) != 0 ||
-	    (r = filter_new(&x->filter, x->text)) != 0) {
+	    (r = filter_new(&x->filter, x->text)) != 0 ||
+	    (r = labels_new(&x->labels)) != 0) {
 		extract_free(x);
 		return r;
 	}
@@ -903,5 +933,6 @@ extract_free(struct extract *x)
 	sniff_free(x->sniff);
 	text_free(x->text);
 	filter_free(x->filter);
+	labels_free(x->labels);
 	free(x);
 }

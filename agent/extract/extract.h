@@ -15,6 +15,7 @@
 #include "lib/content.h"
 #include "lib/diag.h"
 #include "lib/flow.h"
+#include "lib/label.h"
 #include "lib/own.h"
 
 /* Budgets for one object; extract_limits_default() has the documented ones. */
@@ -48,6 +49,10 @@ struct extract_sink {
 	int (*text)(void *ctx, struct content c);
 	/* Ends the member. */
 	int (*end)(void *ctx);
+	/* NULL, or told each classification label that was written in the
+	 * member that ended last: it holds for all of what this lies in,
+	 * "a.docx" with "a.docx!docProps/custom.xml". 0 or negative errno. */
+	int (*label)(void *ctx, const char *member, const struct label *label);
 	/* Not examined: @bytes of @member (0 if not known) for @reason. */
 	void (*skip)(
 	    void *ctx, const char *member, const char *reason, uint64_t bytes);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/extract/label.h"
 #include "agent/extract/sniff.h"
 #include "agent/extract/text.h"
 
@@ -59,6 +60,7 @@ struct member {
 	enum charset charset; /* CHARSET_ASCII: nothing */
 	enum container kind; /* CONTAINER_MAIL, or none */
 	const char *type; /* NULL, or of a text without structure */
+	bool fields; /* lines of "name: value", among which may be labels */
 };
 
 /*

@@ -569,7 +569,7 @@ section(const struct mime *m, char *out, size_t size)
 static int
 give_fields(struct mime *m, struct member *out, const char *name)
 {
-	*out = (struct member){.type = "text/rfc822-headers"};
+	*out = (struct member){.type = "text/rfc822-headers", .fields = true};
 	(void)str_copy(out->name, sizeof out->name, name);
 	m->fields = true;
 	return 1;

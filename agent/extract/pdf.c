@@ -637,6 +637,7 @@ next_part(struct pdf *d, struct member *m)
 		d->phase = PROPERTIES;
 		d->object = 0;
 		(void)str_copy(m->name, sizeof m->name, "properties");
+		m->fields = true;
 		return 1;
 	}
 	if (d->phase == PROPERTIES) {

@@ -222,10 +222,10 @@ what_makes_no_sense_is_refused(void **state)
 	    {"    primary: {file: {magic: db}, pattern: x}\n",
 		"primary takes nothing"},
 	    {"    primary: {file: {magic: db}}\n    mask: {keep_first: 1}\n",
-		"takes magic and path"},
+		"takes magic, path and label"},
 	    {"    primary: {file: {magic: db}}\n"
 	     "    thresholds: {bulk: {min: 3}}\n",
-		"takes magic and path"},
+		"takes magic, path and label"},
 	};
 
 	(void)state;

@@ -152,12 +152,10 @@ test_not_yet(void **state UNUSED)
 	    {{.primary = "function: f"}, "function"},
 	    {{.primary = "fingerprint: {index: i}"}, "fingerprint"},
 	    {{.primary = "fingerprint: {set: s}"}, "fingerprint"},
-	    {{.primary = "label: {id: l}"}, "label"},
 	    {{.primary = "canary: {set: s}"}, "canary"},
 	    {{.primary = "pattern: a, normalize: [nfkc]"}, "nfkc"},
 	    {{.primary = "pattern: a, validators: [{name: luhn, args: [1]}]"},
 		"args"},
-	    {{.levels = "[{confidence: low, all: [{label: x}]}]"}, "label"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
