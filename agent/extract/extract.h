@@ -143,4 +143,44 @@ int web_close(struct web *w) MUST_CHECK;
  * then go to text() so that cleartext of other protocols is scanned. */
 bool web_is_http(const struct web *w);
 
+/* ---- what is shown in a terminal (screen.c) ---- */
+
+/* Zero at the begin of a stream. */
+struct screen {
+	uint8_t state;
+	uint8_t held; /* the last byte of text, 0: none */
+	bool back; /* the next is put over it */
+	bool begun; /* the line holds something */
+	uint8_t n; /* of: */
+	uint8_t parameters[32]; /* of a control sequence */
+};
+
+/* screen_feed - appends the text of @c to @out; what is at the end of it may be
+ * kept. screen_end - that, too; @s is then zero. */
+void screen_feed(struct screen *s, struct content c, struct buf *out);
+void screen_end(struct screen *s, struct buf *out);
+
+/* ---- what an SFTP server answers (sftp.c) ---- */
+
+/* Zero at the begin of a stream. */
+struct sftp {
+	uint8_t head[13];
+	uint8_t have; /* of the head */
+	uint8_t type;
+	uint32_t left; /* of the packet */
+	bool lost; /* its form is not known any more */
+};
+
+struct sftp_sink {
+	void *ctx;
+	void (*data)(void *ctx, struct content c); /* of files, in order */
+	void (*file)(void *ctx); /* what comes is of another one */
+};
+
+/* sftp_begins - it looks like such a stream, or like the middle of one. */
+bool sftp_begins(struct content c);
+void sftp_feed(struct sftp *s, struct content c, const struct sftp_sink *sink);
+/* sftp_gap - bytes that are missing. */
+void sftp_gap(struct sftp *s, uint64_t bytes, const struct sftp_sink *sink);
+
 #endif
