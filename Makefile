@@ -33,7 +33,8 @@ BPF_LIB := $(if $(filter 1,$(BPF)),libbpf)
 # Of each pair of files, that for what is not there.
 LEFT_OUT := agent/detect/$(if $(HS_LIB),candidate_none,candidate).c \
 	$(addprefix agent/sense/,$(if \
-	$(BPF_LIB),kernel_none.c,kernel.c sockets.c opens.c))
+	$(BPF_LIB),kernel_none.c,kernel.c sockets.c opens.c \
+	relays.c))
 
 ifeq ($(SAN),1)
 B ?= build-san
@@ -54,7 +55,7 @@ chaperone-agent_MAIN  := agent/main.c agent/active.c agent/roles.c agent/config.
 chaperone-agent_ROOMS :=
 chaperone-agent_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
 
-chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/memo.c agent/names.c agent/fields.c agent/access.c agent/traffic.c
+chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/memo.c agent/names.c agent/fields.c agent/access.c agent/traffic.c agent/relayed.c
 chaperone-watch_ROOMS := agent/sense agent/who
 chaperone-watch_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libcrypto
 
@@ -194,6 +195,7 @@ endef
 $(eval $(call bpf_rule,sockets,sockets,SOCKETS))
 $(eval $(call bpf_rule,opens,opens,OPENS))
 $(eval $(call bpf_rule,opens,opens_plain,OPENS_PLAIN))
+$(eval $(call bpf_rule,relays,relays,RELAYS))
 
 $(B)/lib.a: $(call obj,$(LIB_SRC))
 	@rm -f $@

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chaperone-capture - from packets to flows, for a host and for `replay`.
+ * chaperone-capture - from packets to flows, for a host and for `replay`; and what
+ * relays read, as flows that no packet tells of.
  *
- * Owns: the packet sources; what waits for an inspector or the hub; the losses
+ * Owns: the packet sources; the ring of relayed content; what waits for an inspector or the hub; the losses
  * until they are told.
  * Never: opens anything once its jail is taken; waits for an inspector while
  * packets come in; looks at payload.
@@ -100,6 +101,8 @@ static struct captures {
 	struct source sources[CONFIG_LIST_MAX];
 	size_t nsources;
 	struct interfaces *interfaces;
+	struct relays *relays; /* NULL: the kernel refuses, or a file is read */
+	char no_relays[160];
 	struct streams *streams;
 	struct stamp packet; /* when the last packet was seen */
 	struct out *again; /* who alone is told of open flows */
@@ -373,6 +376,81 @@ on_close(void *ctx, uint64_t flow, uint64_t to_server, uint64_t to_client,
 	out_say(c, inspector_of(c, flow), MESSAGE_FLOW_CLOSE, &m);
 }
 
+/* ---- what relays read ---- */
+
+static void
+on_relay_open(void *ctx, const struct relay_open *o)
+{
+	struct captures *c = ctx;
+	OWN(buf_done) struct buf m = {0};
+	struct out *i = inspector_of(c, o->flow);
+
+	buf_init(&m, 256);
+	buf_put_u64(&m, o->flow);
+	buf_put_u8(&m, (uint8_t)o->kind);
+	if (c->again == NULL || c->again == i)
+		out_say(c, i, MESSAGE_RELAY_OPEN, &m);
+	buf_put_u32(&m, (uint32_t)o->pid);
+	buf_put_u64(&m, o->start_ns);
+	buf_put_str(&m, o->comm);
+	tuple_encode(&o->tuple, &m);
+	buf_put_u64(&m, o->at.boot_us);
+	if (c->again == NULL || c->again == &c->hub)
+		out_say(c, &c->hub, MESSAGE_RELAY_OPEN, &m);
+}
+
+static void
+on_relay_close(void *ctx, const struct relay_close *e)
+{
+	struct captures *c = ctx;
+	OWN(buf_done) struct buf hub = {0};
+	OWN(buf_done) struct buf m = {0};
+
+	buf_init(&hub, 256);
+	buf_put_u64(&hub, e->flow);
+	buf_put_u64(&hub, e->bytes);
+	buf_put_u64(&hub, e->lost);
+	buf_put_u64(&hub, e->sent);
+	buf_put_u64(&hub, e->acked);
+	buf_put_u8(&hub, e->ended);
+	buf_put_u64(&hub, e->at.boot_us);
+	out_say(c, &c->hub, MESSAGE_RELAY_CLOSE, &hub);
+	buf_init(&m, 256);
+	buf_put_u64(&m, e->flow);
+	buf_put_u64(&m, e->bytes);
+	buf_put_u64(&m, 0);
+	buf_put_u64(&m, e->lost);
+	buf_put_u64(&m, e->at.boot_us);
+	buf_put_str(&m, "");
+	out_say(c, inspector_of(c, e->flow), MESSAGE_FLOW_CLOSE, &m);
+	if (e->lost > 0)
+		note_loss(c, "relays", "relayed content that was not read", 1,
+		    e->lost);
+}
+
+/* Says whether relayed content is seen, and if not, why. */
+static void
+say_relays(struct captures *c)
+{
+	OWN(buf_done) struct buf m = {0};
+
+	buf_init(&m, 512);
+	buf_put_str(&m, c->no_relays);
+	out_say(c, &c->hub, MESSAGE_RELAYS, &m);
+}
+
+static bool
+read_relays(struct captures *c)
+{
+	int r = c->relays != NULL ? relays_read(c->relays) : 0;
+
+	if (r < 0)
+		note_loss(c, "relays",
+		    "the kernel's ring of relayed content could not be read", 0,
+		    0);
+	return r > 0;
+}
+
 static void
 on_loss(void *ctx, const char *reason, uint64_t packets, uint64_t bytes)
 {
@@ -509,11 +587,15 @@ take_link(struct captures *c, struct out *o)
 	out_clear(o);
 	o->fd = peer->fd;
 	o->turn = peer->turn;
+	if (o == &c->hub && !c->file)
+		say_relays(c);
 	if (first)
 		return;
 	/* It came anew, and knows nothing of what is under way. */
 	c->again = o;
 	streams_again(c->streams);
+	if (c->relays != NULL)
+		relays_again(c->relays);
 	c->again = NULL;
 }
 
@@ -670,14 +752,18 @@ read_packets(struct captures *c, struct source *s, bool early)
 static void
 serve(struct captures *c)
 {
-	struct pollfd p[2 + INSPECTORS_MAX + 1 + 2 * CONFIG_LIST_MAX];
+	struct pollfd p[2 + INSPECTORS_MAX + 2 + 2 * CONFIG_LIST_MAX];
 	bool more = false;
 
 	while (!c->proc.stopping) {
 		size_t base = 2 + c->ninspectors, n = base;
+		bool packets = false;
 
 		p[n++] = (struct pollfd){
 		    .fd = interfaces_fd(c->interfaces), .events = POLLIN};
+		p[n++] = (struct pollfd){
+		    .fd = c->relays != NULL ? relays_fd(c->relays) : -1,
+		    .events = POLLIN};
 		for (size_t i = 0; i < c->nsources; i++) {
 			struct source *s = &c->sources[i];
 
@@ -691,18 +777,25 @@ serve(struct captures *c)
 		wait_for(c, p, n - base, more ? 0 : TICK_MS);
 		if (p[base].revents != 0)
 			read_interfaces(c);
-		more = false;
+		/* It calls only when much waits. */
+		more = read_relays(c);
 		for (size_t i = 0; i < c->nsources; i++) {
-			if (p[base + 1 + 2 * i].revents != 0)
-				more |= read_packets(c, &c->sources[i], true);
-			more |= read_packets(c, &c->sources[i], false);
+			if (p[base + 2 + 2 * i].revents != 0)
+				packets |=
+				    read_packets(c, &c->sources[i], true);
+			packets |= read_packets(c, &c->sources[i], false);
 		}
+		more |= packets;
 		/* Behind in reading, time stands where the packets are. */
-		streams_tick(c->streams, more ? c->packet : clock_now());
+		streams_tick(c->streams, packets ? c->packet : clock_now());
+		if (c->relays != NULL && !more)
+			relays_tick(c->relays, clock_boot_us());
 		each_second(c);
 		flush_all(c);
 	}
 	streams_flush(c->streams, clock_now());
+	if (c->relays != NULL)
+		relays_flush(c->relays);
 	tell_losses(c);
 	drain(c, DRAIN_MS);
 }
@@ -811,6 +904,24 @@ open_sources(struct captures *c, struct diag *why)
 	return r;
 }
 
+/* Without them, everything else goes on. */
+static void
+open_relays(struct captures *c)
+{
+	const struct relay_sink sink = {.ctx = c,
+	    .open = on_relay_open,
+	    .data = on_data,
+	    .close = on_relay_close};
+	struct diag why = {""};
+
+	if (!c->config.kernel_programs)
+		(void)diag_set(&why, 0, "kernel programs are switched off");
+	else if (relays_open(&sink, &c->relays, &why) != 0)
+		log_warn("relayed content is not seen: %s", why.text);
+	(void)str_copy_len(c->no_relays, sizeof c->no_relays, why.text,
+	    strnlen(why.text, sizeof c->no_relays - 1));
+}
+
 static void
 out_init(struct out *o, uint32_t role, uint32_t index)
 {
@@ -859,6 +970,8 @@ prepare(struct captures *c, struct diag *why)
 			return r;
 		c->ninspectors = (unsigned)c->config.inspectors;
 		r = open_sources(c, why);
+		if (r == 0)
+			open_relays(c);
 	}
 	must(c->ninspectors <= INSPECTORS_MAX);
 	if (r == 0 && c->ninspectors == 0)
@@ -919,6 +1032,7 @@ main(int argc, char **argv)
 		capture_close(c->sources[i].early);
 	}
 	interfaces_close(c->interfaces);
+	relays_close(c->relays);
 	streams_free(c->streams);
 	config_done(&c->config);
 	return r;

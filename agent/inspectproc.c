@@ -55,6 +55,15 @@ struct answer {
 	bool direct; /* a job's: sent at once */
 };
 
+/* What a process read and sends on. */
+struct relayed {
+	enum { RELAYED_TERMINAL, RELAYED_PIPE, RELAYED_INPUT } kind;
+	bool framed; /* by SFTP */
+	struct screen screen;
+	struct sftp sftp;
+	uint64_t gap;
+};
+
 /* A body of a flow, or the text beside its bodies, of one direction. */
 struct body {
 	struct body *next;
@@ -68,7 +77,8 @@ struct body {
 struct flow {
 	struct flow *next;
 	uint64_t id;
-	struct web *web;
+	struct web *web; /* NULL: a stream that no packet told of */
+	struct relayed relayed; /* that one */
 	struct body *bodies;
 	struct body text[2];
 	uint64_t examined[2];
@@ -807,7 +817,7 @@ web_object_done(void *ctx, const struct web_object *o)
 static const char *
 text_part(const struct flow *f)
 {
-	return web_is_http(f->web) ? "headers" : NULL;
+	return f->web != NULL && web_is_http(f->web) ? "headers" : NULL;
 }
 
 static int
@@ -830,23 +840,126 @@ web_skip(void *ctx, const char *reason, uint64_t bytes)
 		tell_loss(&inspect, reason, 1, bytes);
 }
 
+/* ---- what relays read ---- */
+
+static const char *
+relayed_protocol(const struct relayed *r)
+{
+	static const char *const NAMES[] = {[RELAYED_TERMINAL] = "terminal",
+	    [RELAYED_PIPE] = "pipe",
+	    [RELAYED_INPUT] = "input"};
+
+	return r->framed ? "sftp" : NAMES[r->kind];
+}
+
+static void
+relayed_data(void *ctx, struct content c)
+{
+	struct flow *f = ctx;
+
+	body_add(&inspect, &f->text[TO_SERVER], c, BODY_WINDOW, NULL);
+}
+
+/* Each file is looked at as a whole. */
+static void
+relayed_file(void *ctx)
+{
+	struct flow *f = ctx;
+
+	body_flush(&inspect, &f->text[TO_SERVER], NULL);
+}
+
+static struct sftp_sink
+relayed_sink(struct flow *f)
+{
+	return (struct sftp_sink){
+	    .ctx = f, .data = relayed_data, .file = relayed_file};
+}
+
+/* What a terminal is told becomes what it shows. */
+static void
+relayed_show(struct inspect *i, struct flow *f, const struct content *c)
+{
+	OWN(buf_wipe) struct buf shown = {0};
+
+	buf_init(&shown, IPC_MAX + sizeof f->relayed.screen.parameters);
+	if (c != NULL)
+		screen_feed(&f->relayed.screen, *c, &shown);
+	else
+		screen_end(&f->relayed.screen, &shown);
+	must(buf_error(&shown) != -ENOBUFS);
+	body_add(i, &f->text[TO_SERVER],
+	    (struct content){.data = shown.data, .len = shown.len}, TEXT_WINDOW,
+	    NULL);
+}
+
+static void
+relayed_feed(struct inspect *i, struct flow *f, bool first, struct content c)
+{
+	struct relayed *r = &f->relayed;
+	const struct sftp_sink sink = relayed_sink(f);
+
+	if (first)
+		r->framed = r->kind == RELAYED_PIPE && sftp_begins(c);
+	if (r->kind == RELAYED_TERMINAL)
+		relayed_show(i, f, &c);
+	else if (r->framed)
+		sftp_feed(&r->sftp, c, &sink);
+	else
+		relayed_data(f, c);
+}
+
+static int
+relayed_gap(struct flow *f, uint64_t bytes)
+{
+	const struct sftp_sink sink = relayed_sink(f);
+
+	f->relayed.gap += bytes;
+	if (f->relayed.framed)
+		sftp_gap(&f->relayed.sftp, bytes, &sink);
+	return 0;
+}
+
+static int flow_make(struct inspect *i, uint64_t id, struct flow **out);
+
+static int
+relayed_open(struct inspect *i, uint64_t id, struct cur *c)
+{
+	struct flow *f;
+	uint8_t kind = cur_u8(c);
+	int r;
+
+	if (cur_end(c) != 0 || kind > RELAYED_INPUT)
+		return -EBADMSG;
+	r = flow_make(i, id, &f);
+	if (r == 0)
+		f->relayed.kind = kind;
+	return r;
+}
+
 /* Text that no body took along is an object of its own if it holds anything. */
 static void
 finish_text(struct inspect *i, struct flow *f, enum direction d)
 {
 	struct body *t = &f->text[d];
-	bool http = web_is_http(f->web);
 	struct web_object o = {.direction = d,
-	    .protocol = http ? "http/1.1" : "tcp",
+	    .protocol = f->web == NULL        ? relayed_protocol(&f->relayed)
+			: web_is_http(f->web) ? "http/1.1"
+					      : "tcp",
 	    .method = "",
 	    .uri = "",
 	    .host = "",
 	    .filename = "",
 	    .size = t->size,
-	    .complete = true};
+	    .complete = f->relayed.gap == 0};
 
+	/* What was read, with what frames or colours it. */
+	if (f->web == NULL)
+		o.size = f->examined[d];
 	body_flush(i, t, text_part(f));
-	if (t->answer.nfindings + t->answer.nskips > 0)
+	/* Of a relay, also that nothing was found: that so much was sent on. */
+	if (t->answer.nfindings + t->answer.nskips > 0 ||
+	    (f->web == NULL && d == TO_SERVER))
 		send_object(i, f, t, &o);
 }
 
@@ -880,32 +993,42 @@ flow_drop(struct inspect *i, struct flow **p, const char *reason)
 }
 
 static int
-flow_open(struct inspect *i, uint64_t id)
+flow_make(struct inspect *i, uint64_t id, struct flow **out)
 {
 	struct flow **p = flow_find(i, id);
 	struct flow *f;
-	struct web_sink sink = {.start = web_start,
-	    .body = web_body,
-	    .object = web_object_done,
-	    .text = web_text,
-	    .skip = web_skip};
 
 	if (*p != NULL)
 		return -EBADMSG;
 	f = calloc(1, sizeof *f);
 	if (f == NULL)
 		return -ENOMEM;
-	sink.ctx = f;
-	if (web_new(&sink, &f->web) != 0) {
-		free(f);
-		return -ENOMEM;
-	}
 	f->id = id;
 	body_init(i, &f->text[TO_SERVER], TO_SERVER);
 	body_init(i, &f->text[TO_CLIENT], TO_CLIENT);
-	*p = f;
+	*p = *out = f;
 	i->nflows++;
 	return 0;
+}
+
+static int
+flow_open(struct inspect *i, uint64_t id)
+{
+	struct web_sink sink = {.start = web_start,
+	    .body = web_body,
+	    .object = web_object_done,
+	    .text = web_text,
+	    .skip = web_skip};
+	struct flow *f;
+	int r = flow_make(i, id, &f);
+
+	if (r != 0)
+		return r;
+	sink.ctx = f;
+	r = web_new(&sink, &f->web);
+	if (r != 0)
+		flow_free(i, flow_find(i, id));
+	return r;
 }
 
 /* TLS and SSH: the payload is not cleartext, and is not counted as examined. */
@@ -927,6 +1050,8 @@ flow_gap(struct flow *f, enum direction d, uint64_t to)
 		return 0;
 	f->at[d] = to;
 	f->begun[d] = true; /* how it began is not known any more */
+	if (f->web == NULL)
+		return relayed_gap(f, bytes);
 	return f->sealed[d] ? 0 : web_gap(f->web, d, bytes);
 }
 
@@ -934,21 +1059,26 @@ flow_gap(struct flow *f, enum direction d, uint64_t to)
 static int
 flow_data(struct flow *f, enum direction d, uint64_t offset, struct content c)
 {
+	bool first;
 	int r;
 
 	if (offset < f->at[d] || c.len > UINT64_MAX - offset)
 		return -EBADMSG;
 	if (c.len == 0)
 		return 0;
-	if (!f->begun[d] && offset == 0)
+	if (!f->begun[d] && offset == 0 && f->web != NULL)
 		f->sealed[d] = sealed(c);
+	first = !f->begun[d];
 	r = flow_gap(f, d, offset);
 	f->begun[d] = true;
 	f->at[d] = offset + c.len;
 	if (r != 0 || f->sealed[d])
 		return r;
 	f->examined[d] += c.len;
-	return web_feed(f->web, d, c);
+	if (f->web != NULL)
+		return web_feed(f->web, d, c);
+	relayed_feed(&inspect, f, first, c);
+	return 0;
 }
 
 static void
@@ -971,8 +1101,10 @@ flow_close(struct inspect *i, struct flow **p, const uint64_t total[2])
 
 	if (flow_gap(f, TO_SERVER, total[TO_SERVER]) != 0 ||
 	    flow_gap(f, TO_CLIENT, total[TO_CLIENT]) != 0 ||
-	    web_close(f->web) != 0)
+	    (f->web != NULL && web_close(f->web) != 0))
 		tell_loss(i, "a flow could not be closed", 1, 0);
+	if (f->web == NULL && f->relayed.kind == RELAYED_TERMINAL)
+		relayed_show(i, f, NULL);
 	finish_text(i, f, TO_SERVER);
 	finish_text(i, f, TO_CLIENT);
 	tell_examined(i, f->id, f->examined);
@@ -1049,9 +1181,12 @@ take_capture(struct inspect *i, const struct ipc_in *in)
 	cur_init(&c, in->data, in->len);
 	id = cur_u64(&c);
 	p = flow_find(i, id);
-	if (c.bad || in->type < MESSAGE_FLOW_OPEN ||
-	    in->type > MESSAGE_FLOW_CLOSE)
+	if (c.bad ||
+	    ((in->type < MESSAGE_FLOW_OPEN || in->type > MESSAGE_FLOW_CLOSE) &&
+		in->type != MESSAGE_RELAY_OPEN))
 		r = -EBADMSG;
+	else if (in->type == MESSAGE_RELAY_OPEN)
+		r = relayed_open(i, id, &c);
 	else if (in->type == MESSAGE_FLOW_OPEN)
 		r = flow_open(i, id);
 	else if (*p != NULL)

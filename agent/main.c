@@ -198,7 +198,8 @@ on_wanted(void *ctx, const struct role *r)
 {
 	const struct agent *a = ctx;
 
-	return r->id != ROLE_CAPTURE || a->config.interfaces.n > 0;
+	return r->id != ROLE_CAPTURE || a->config.interfaces.n > 0 ||
+	       a->config.kernel_programs;
 }
 
 /* One agent for one state; `chaperone status` asks for the same lock. */

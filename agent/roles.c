@@ -24,7 +24,8 @@
 #define CAP(x) (UINT64_C(1) << (x))
 
 const struct role AGENT_ROLES[] = {
-    /* Parses packet headers; its sockets are open before it drops. */
+    /* Parses packet headers, and carries what relays read; its sockets and the
+     * kernel's ring are open before it drops. */
     {.id = ROLE_CAPTURE,
 	.name = "capture",
 	.program = "chaperone-capture",

@@ -22,6 +22,7 @@
 #include "agent/hub.h"
 #include "agent/names.h"
 #include "agent/outbox.h"
+#include "agent/relayed.h"
 #include "agent/roles.h"
 #include "agent/sense/sense.h"
 #include "agent/traffic.h"
@@ -71,12 +72,15 @@ struct watch {
 	char no_processes[128];
 	struct sockets *sockets; /* NULL: the same */
 	char no_sockets[192];
+	bool relays_said; /* capture has said whether it sees these */
+	char no_relays[160];
 	struct who *who;
 	struct hub *hub;
 	struct outbox *out;
 	struct names *names;
 	struct accesses *accesses;
 	struct traffics *traffics;
+	struct relayeds *relayeds;
 	struct event event; /* scratch */
 	struct ipc_in heard; /* scratch, of capture's messages */
 	uint32_t turns[PROC_PEERS_MAX]; /* links taken, by slot */
@@ -160,19 +164,23 @@ describe_sensors(const struct watch *w, char *out, size_t size)
 
 	(void)snprintf(out, size,
 	    "files: %zu of %zu paths; openings: %s; processes: %s; "
-	    "interfaces: %zu; owners of sockets: %s; sessions: %s",
+	    "interfaces: %zu; owners of sockets: %s; relayed content: %s; "
+	    "sessions: %s",
 	    w->files == NULL ? 0 : w->config.watch.n - w->missing,
 	    w->config.watch.n, base == NULL ? "kernel programs" : base,
 	    w->processes != NULL ? "yes" : w->no_processes,
 	    w->config.interfaces.n,
 	    w->sockets != NULL ? "kernel programs" : w->no_sockets,
+	    !w->relays_said           ? "not known yet"
+	    : w->no_relays[0] == '\0' ? "kernel programs"
+				      : w->no_relays,
 	    c->pam ? "PAM module" : "sshd's log or none yet");
 }
 
 static void
 write_start(struct watch *w)
 {
-	char sensors[1024];
+	char sensors[1280];
 	struct draft d;
 
 	describe_sensors(w, sensors, sizeof sensors);
@@ -215,6 +223,7 @@ static void
 beat_traffic(const struct watch *w, struct draft *d)
 {
 	const struct traffic_counters *t = traffic_counters(w->traffics);
+	const struct relayed_counters *r = relayed_counters(w->relayeds);
 
 	draft_uint(d, "flows.opened", t->flows);
 	draft_uint(d, "flows.recorded", t->recorded);
@@ -224,6 +233,13 @@ beat_traffic(const struct watch *w, struct draft *d)
 	draft_uint(d, "flows.transfers", t->transfers);
 	draft_uint(d, "flows.findings", t->findings);
 	draft_uint(d, "flows.orphans", t->orphans);
+	draft_uint(d, "relays.portions", r->portions);
+	draft_uint(d, "relays.recorded", r->recorded);
+	draft_uint(d, "relays.little", r->little);
+	draft_uint(d, "relays.others", r->others);
+	draft_uint(d, "relays.bytes", r->bytes);
+	draft_uint(d, "relays.lost", r->lost);
+	draft_uint(d, "relays.findings", r->findings);
 	for (size_t i = 0; i < w->ncounters; i++)
 		draft_uint(d, w->counters[i].name, w->counters[i].total);
 }
@@ -284,7 +300,10 @@ on_transfer(void *ctx, const struct transfer *t)
 {
 	struct watch *w = ctx;
 
-	traffic_transfer(w->traffics, t);
+	if ((t->flow & FLOW_RELAY) != 0)
+		relayed_transfer(w->relayeds, t);
+	else
+		traffic_transfer(w->traffics, t);
 }
 
 static void
@@ -292,7 +311,10 @@ on_examined(void *ctx, uint64_t flow, uint64_t to_server, uint64_t to_client)
 {
 	struct watch *w = ctx;
 
-	traffic_examined(w->traffics, flow, to_server, to_client);
+	if ((flow & FLOW_RELAY) != 0)
+		relayed_examined(w->relayeds, flow);
+	else
+		traffic_examined(w->traffics, flow, to_server, to_client);
 }
 
 static void
@@ -304,10 +326,11 @@ on_rules(void *ctx, const char *digest, unsigned count)
 		names_forget(w->names);
 		access_rules(w->accesses, digest);
 		traffic_rules(w->traffics, digest);
+		relayed_rules(w->relayeds, digest);
 		must(str_copy(w->rules, sizeof w->rules, digest) == 0);
 		w->nrules = count;
 	}
-	if (!w->started)
+	if (!w->started && w->relays_said)
 		write_start(w);
 }
 
@@ -470,6 +493,24 @@ take_counters(struct watch *w, const struct ipc_in *in)
 	return 0;
 }
 
+/* Whether what people's processes read and send on is seen. */
+static int
+take_relays(struct watch *w, const struct ipc_in *in)
+{
+	char why[sizeof w->no_relays];
+	struct cur c;
+
+	cur_init(&c, in->data, in->len);
+	cur_str(&c, why, sizeof why);
+	if (cur_end(&c) != 0)
+		return -EBADMSG;
+	memcpy(w->no_relays, why, sizeof why);
+	w->relays_said = true;
+	if (!w->started && w->rules[0] != '\0')
+		write_start(w);
+	return 0;
+}
+
 static int
 take_capture(struct watch *w, const struct ipc_in *in)
 {
@@ -478,6 +519,12 @@ take_capture(struct watch *w, const struct ipc_in *in)
 		return traffic_open(w->traffics, in->data, in->len);
 	case MESSAGE_FLOW_CLOSE:
 		return traffic_close(w->traffics, in->data, in->len);
+	case MESSAGE_RELAY_OPEN:
+		return relayed_open(w->relayeds, in->data, in->len);
+	case MESSAGE_RELAY_CLOSE:
+		return relayed_close(w->relayeds, in->data, in->len);
+	case MESSAGE_RELAYS:
+		return take_relays(w, in);
 	case MESSAGE_LOSS:
 		return take_loss(w, in);
 	case MESSAGE_COUNTERS:
@@ -514,6 +561,13 @@ take_message(
 	return take_record(w, in);
 }
 
+static void
+cut_capture(struct watch *w)
+{
+	traffic_cut(w->traffics, "the capture process ended");
+	relayed_cut(w->relayeds);
+}
+
 /* A link that came, came anew, or (fd -1) is gone. */
 static void
 link_peer(struct watch *w, const struct proc_peer *peer)
@@ -523,7 +577,7 @@ link_peer(struct watch *w, const struct proc_peer *peer)
 	else if (peer->role == ROLE_RECORD)
 		outbox_link(w->out, peer->fd);
 	else if (peer->role == ROLE_CAPTURE)
-		traffic_cut(w->traffics, "the capture process ended");
+		cut_capture(w);
 }
 
 static void
@@ -704,7 +758,8 @@ static bool
 owes(const struct watch *w)
 {
 	return hub_waiting(w->hub) > 0 || names_waiting(w->names) > 0 ||
-	       traffic_ending(w->traffics) > 0 || !outbox_empty(w->out);
+	       traffic_ending(w->traffics) > 0 ||
+	       relayed_waiting(w->relayeds) > 0 || !outbox_empty(w->out);
 }
 
 /* From here on nothing is seen, until somebody starts anew. */
@@ -823,6 +878,8 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 	if (r == 0)
 		r = traffic_new(w->who, w->names, &w->traffics);
 	if (r == 0)
+		r = relayed_new(w->who, w->names, &w->relayeds);
+	if (r == 0)
 		r = open_files(w, args->state, why);
 	if (r == 0 && w->files != NULL)
 		who_bystanders(w->who, pass_over, w);
@@ -836,6 +893,7 @@ close_all(struct watch *w)
 	processes_close(w->processes);
 	sockets_close(w->sockets);
 	traffic_free(w->traffics);
+	relayed_free(w->relayeds);
 	who_close(w->who);
 	access_free(w->accesses);
 	names_free(w->names);
@@ -892,6 +950,12 @@ main(int argc, char **argv)
 		return 3;
 	}
 	raise_files();
+	/* Then there is nobody who could say it. */
+	if (w->config.interfaces.n == 0 && !w->config.kernel_programs) {
+		w->relays_said = true;
+		(void)str_copy(w->no_relays, sizeof w->no_relays,
+		    "kernel programs are switched off");
+	}
 	w->born_us = w->second_us = clock_boot_us();
 	if (open_all(w, &args, &why) != 0) {
 		log_error("%s", why.text);

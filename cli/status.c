@@ -29,7 +29,7 @@ struct health {
 	pid_t pid;
 	uint64_t entries, receipted;
 	int64_t receipt_us, last_us, beat_us, oldest_us;
-	char host[128], rules[80], sensors[320], state[64];
+	char host[128], rules[80], sensors[1024], state[64];
 	int64_t rule_count;
 	bool started; /* a cov.start was found */
 	char boot[CLOCK_BOOT_LEN + 1]; /* of this one, and when in it */

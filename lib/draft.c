@@ -36,6 +36,10 @@ static const char *const FLOW_FIELDS[] = {WHO, NET, "direction", "bytes_out",
 static const char *const TRANSFER_FIELDS[] = {WHO, NET, "flow", "protocol",
     "direction", "http_method", "uri", "filename", "bytes", "complete",
     "examined", NULL};
+/* "grade" is WHO's; how surely it left is "evidence". */
+static const char *const EGRESS_FIELDS[] = {WHO, OBJECT, NET, "channel",
+    "evidence", "reasons", "classes", "detectors", "bytes", "derived", "files",
+    "began_us", "ended_us", "flow", "lost", "acked", NULL};
 static const char *const SESSION_FIELDS[] = {WHO, "op", "tty", NULL};
 static const char *const SKIPPED_FIELDS[] = {
     WHO, OBJECT, NET, "op", "reason", "member", "bytes", "flow", NULL};
@@ -61,6 +65,7 @@ static const struct draft_type TYPES[] = {
     {"finding", 0, false, FINDING_FIELDS},
     {"flow", 2, false, FLOW_FIELDS},
     {"transfer", 1, false, TRANSFER_FIELDS},
+    {"egress", 0, false, EGRESS_FIELDS},
     {"session", 1, false, SESSION_FIELDS},
     {"skipped", 2, false, SKIPPED_FIELDS},
     {"cov.start", 1, true, START_FIELDS},

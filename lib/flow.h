@@ -23,6 +23,10 @@ struct tuple {
 	uint16_t sport, dport; /* host order */
 };
 
+/* In the number of a flow that no packet told of: what a process read and sends
+ * on (agent/sense/relays.c). It stays below 2^53, as a log's numbers do. */
+#define FLOW_RELAY (UINT64_C(1) << 52)
+
 enum direction { TO_SERVER = 0, TO_CLIENT = 1 };
 
 /* tuple_addr - prints one address; @out has at least 46 bytes. */

@@ -55,6 +55,15 @@ enum msg_type {
 	MESSAGE_COUNTERS, /* u32 n, n * (str name, u64 total since start) */
 	MESSAGE_EXAMINED, /* inspect to hub: u64 flow, u64 to_server,
 			       u64 to_client bytes of payload examined */
+	MESSAGE_RELAY_OPEN, /* as MESSAGE_FLOW_OPEN, of what a process reads and
+			       sends on: u64 flow, u8 kind; to the hub also
+			       u32 pid, u64 start_ns, str comm, tuple (the
+			       source is the local end), u64 boot_us. DATA, GAP
+			       and CLOSE follow to inspect, to_server */
+	MESSAGE_RELAY_CLOSE, /* to the hub: u64 flow, u64 bytes, u64 lost,
+			       u64 sent, u64 acked, u8 ended, u64 boot_us */
+	MESSAGE_RELAYS, /* to the hub, first of all: str why relayed content is
+			       not seen, empty if it is */
 	MESSAGE_END, /* capture: the file was read to its end;
 			       inspect: every flow before it is answered */
 

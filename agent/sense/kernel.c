@@ -93,6 +93,8 @@ fill_constants(struct bpf_object *o, const struct kernel_object *from)
 {
 	struct bpf_map *m;
 
+	if (from->constants_len == 0)
+		return 0;
 	bpf_object__for_each_map(m, o)
 	{
 		if (strstr(bpf_map__name(m), ".rodata") != NULL)

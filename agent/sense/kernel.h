@@ -18,7 +18,7 @@ struct kernel_object {
 	const char *name;
 	const void *bytes;
 	size_t len;
-	const void *constants; /* of its .rodata, the whole of it */
+	const void *constants; /* of its .rodata, the whole of it, if any */
 	size_t constants_len;
 	const char *optional; /* NULL, or a section it can do without */
 };

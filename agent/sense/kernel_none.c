@@ -44,6 +44,45 @@ sockets_read(struct sockets *s UNUSED, struct socket_event *e UNUSED)
 }
 
 int
+relays_open(const struct relay_sink *sink UNUSED, struct relays **out UNUSED,
+    struct diag *why)
+{
+	return none(why);
+}
+
+void
+relays_close(struct relays *r UNUSED)
+{
+}
+
+int
+relays_fd(const struct relays *r UNUSED)
+{
+	return -1;
+}
+
+int
+relays_read(struct relays *r UNUSED)
+{
+	return 0;
+}
+
+void
+relays_tick(struct relays *r UNUSED, uint64_t boot_us UNUSED)
+{
+}
+
+void
+relays_flush(struct relays *r UNUSED)
+{
+}
+
+void
+relays_again(struct relays *r UNUSED)
+{
+}
+
+int
 opens_open(struct opens **out UNUSED, struct diag *why)
 {
 	return none(why);

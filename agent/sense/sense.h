@@ -163,6 +163,72 @@ int sockets_fd(const struct sockets *s);
 /* sockets_read - 1 and *e, 0 when none is there, -errno. */
 int sockets_read(struct sockets *s, struct socket_event *e) MUST_CHECK;
 
+/* ---- relayed content (relays.c) ---- */
+
+enum relay_kind {
+	RELAY_TERMINAL, /* what a pseudo terminal shows */
+	RELAY_PIPE,
+	RELAY_INPUT, /* standard input: a file or a local socket */
+};
+
+/*
+ * A portion of what one process read from one source and sends on: it begins
+ * with the first bytes and ends with the process, or when nothing came for some
+ * seconds.
+ */
+struct relay_open {
+	uint64_t flow; /* its number, with FLOW_RELAY */
+	enum relay_kind kind;
+	pid_t pid; /* the process that read it */
+	uint64_t start_ns; /* when that began, since boot */
+	char comm[16]; /* its program's name, cut */
+	struct tuple tuple; /* its socket; the source is the local end */
+	struct stamp at;
+};
+
+struct relay_close {
+	uint64_t flow;
+	uint64_t bytes; /* that were read */
+	uint64_t lost; /* of these, not handed over */
+	/* Of the socket since the portion began; a datagram socket: 0. */
+	uint64_t sent; /* bytes of payload, repeated ones too */
+	uint64_t acked; /* of these, acknowledged by the peer so far */
+	bool ended; /* with its process */
+	struct stamp at;
+};
+
+struct relay_sink {
+	void *ctx;
+	void (*open)(void *ctx, const struct relay_open *o);
+	/* In order; @offset within the portion: what is missing was lost. */
+	void (*data)(void *ctx, uint64_t flow, enum direction d,
+	    uint64_t offset, struct content c);
+	void (*close)(void *ctx, const struct relay_close *c);
+};
+
+struct relays;
+
+/*
+ * relays_open - kernel programs (BPF, CO-RE) that hand over what a process with
+ * a login uid reads from a pseudo terminal's master, a pipe or its standard
+ * input, and that holds an Internet socket. Needs CAP_BPF; nothing privileged
+ * after that. -ENOTSUP, -EPERM, … with the reason.
+ */
+int relays_open(const struct relay_sink *sink, struct relays **out,
+    struct diag *why) MUST_CHECK;
+void relays_close(struct relays *r);
+/* relays_fd - readable when much waits; what is little is read every 100 ms. */
+int relays_fd(const struct relays *r);
+/* relays_read - hands over what waits, some MiB at most: 1 if there may be more,
+ * 0, or -errno. */
+int relays_read(struct relays *r) MUST_CHECK;
+/* relays_tick - ends portions to which nothing came for some seconds. */
+void relays_tick(struct relays *r, uint64_t boot_us);
+/* relays_flush - ends all of them. */
+void relays_flush(struct relays *r);
+/* relays_again - tells open() once more for each that is open. */
+void relays_again(struct relays *r);
+
 /* ---- packets (capture.c) ---- */
 
 /* One packet source: an interface, or a capture file. */

@@ -847,6 +847,21 @@ exact_note(struct buf *out, const struct exposure_finding *f)
 	html_raw(out, "</span>");
 }
 
+/* How it left, where packets do not show it. */
+static void
+relay_note(struct buf *out, const char *channel)
+{
+	static const struct {
+		const char *channel, *words;
+	} WAYS[] = {{"terminal", ", shown in a terminal"},
+	    {"pipe", ", the output of a command"}, {"sftp", ", copied by SFTP"},
+	    {"input", ", the input of a command"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(WAYS); i++)
+		if (str_eq(WAYS[i].channel, channel))
+			html_text(out, WAYS[i].words);
+}
+
 static void
 finding(struct buf *out, const struct exposure_finding *f)
 {
@@ -859,7 +874,7 @@ finding(struct buf *out, const struct exposure_finding *f)
 	html_raw(out, "</span></td>");
 	html_cell(out, f->op);
 	html_raw(out, "<td><code>");
-	if (str_eq(f->channel, "net") && f->path == NULL)
+	if (!str_eq(f->channel, "file") && f->path == NULL)
 		html_text(out, words_named(f->server, f->dst));
 	else
 		html_text(out, f->path);
@@ -869,9 +884,10 @@ finding(struct buf *out, const struct exposure_finding *f)
 	}
 	html_raw(out, "</code><br><span class=\"note\">");
 	html_text(out, f->host);
-	if (str_eq(f->channel, "net")) {
+	if (!str_eq(f->channel, "file")) {
 		html_raw(out, " &rarr; ");
 		html_text(out, words_named(f->server, f->dst));
+		relay_note(out, f->channel);
 	}
 	html_raw(out, "</span></td>");
 	html_cell_code(out, f->detector);

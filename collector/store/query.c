@@ -143,7 +143,7 @@ static const struct part PARTS[] = {
 	"d AS (SELECT agent_id a,flow id,min(direction) direction FROM flow"
 	" WHERE {of} GROUP BY 1,2),"
 	"f AS (SELECT n.*,coalesce(direction,'out') way,{remote} remote"
-	" FROM (SELECT * FROM {finding} WHERE {of} AND channel='net' AND"
+	" FROM (SELECT * FROM {finding} WHERE {of} AND channel<>'file' AND"
 	" op='send') n LEFT JOIN d ON a=agent_id AND id=flow)"},
 };
 

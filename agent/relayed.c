@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relayed - from what relays read to entries in the log.
+ *
+ * Owns: the portions that are open or wait for their inspector's word, with
+ * whose they are; how surely each left (its evidence, and the reasons).
+ * Never: sees content; says that somebody got it: the peer is an address.
+ *
+ * A portion of what a person's process read and sends on becomes
+ *   finding and skipped entries, and an egress entry that joins what was found;
+ *   a transfer entry, unless a terminal showed little and nothing was found.
+ *
+ * It is evidence of the highest kind (content seen where it was handed to what
+ * sends it) if nothing of it is missing and the process's connection carried at
+ * least as many bytes meanwhile. Lowered, it is as if the process had read the
+ * content and sent something.
+ */
+#include "agent/relayed.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/fields.h"
+#include "agent/memo.h"
+#include "lib/clock.h"
+#include "lib/entry.h"
+#include "lib/flow.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define PORTIONS_MAX 8192
+#define LITTLE 4096 /* bytes of a terminal */
+#define LIST_MAX 1024 /* text of all classes, or detectors, of one portion */
+
+struct portion {
+	uint64_t flow;
+	struct tuple tuple; /* the source is our end */
+	struct actor who;
+	struct stamp began, ended;
+	bool closed;
+	uint64_t bytes, sent, acked;
+};
+
+struct relayeds {
+	struct who *who;
+	struct names *names;
+	struct memo *portions; /* key of the number -> struct portion */
+	size_t closed; /* of them */
+	char rules[65];
+	struct relayed_counters counters;
+};
+
+int
+relayed_new(struct who *who, struct names *names, struct relayeds **out)
+{
+	struct relayeds *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return -ENOMEM;
+	r->who = who;
+	r->names = names;
+	if (memo_new(PORTIONS_MAX, free, &r->portions) != 0) {
+		relayed_free(r);
+		return -ENOMEM;
+	}
+	*out = r;
+	return 0;
+}
+
+void
+relayed_free(struct relayeds *r)
+{
+	if (r == NULL)
+		return;
+	memo_free(r->portions);
+	free(r);
+}
+
+const struct relayed_counters *
+relayed_counters(const struct relayeds *r)
+{
+	return &r->counters;
+}
+
+size_t
+relayed_waiting(const struct relayeds *r)
+{
+	return r->closed;
+}
+
+void
+relayed_rules(struct relayeds *r, const char *digest)
+{
+	must(str_copy(r->rules, sizeof r->rules, digest) == 0);
+}
+
+static struct memo_key
+key_of(uint64_t flow)
+{
+	return memo_key(&flow, sizeof flow);
+}
+
+static void
+forget(struct relayeds *r, uint64_t flow)
+{
+	struct portion *p = memo_take(r->portions, key_of(flow));
+
+	if (p != NULL && p->closed)
+		r->closed--;
+	free(p);
+}
+
+void
+relayed_cut(struct relayeds *r)
+{
+	struct memo_key key;
+	struct portion *p;
+
+	while ((p = memo_oldest(r->portions, &key)) != NULL)
+		forget(r, p->flow);
+}
+
+/* ---- what capture says ---- */
+
+int
+relayed_open(struct relayeds *r, const void *data, size_t len)
+{
+	struct caller caller = {.uid = ACTOR_UNSET};
+	struct memo_key oldest;
+	struct portion *p;
+	struct tuple tuple;
+	struct cur c;
+	uint64_t flow, boot_us;
+	char comm[16];
+
+	cur_init(&c, data, len);
+	flow = cur_u64(&c);
+	(void)cur_u8(&c); /* the inspector says what it was */
+	caller.pid = (pid_t)cur_u32(&c);
+	caller.start_ns = cur_u64(&c);
+	cur_str(&c, comm, sizeof comm);
+	if (tuple_decode(&tuple, &c) != 0)
+		return -EBADMSG;
+	boot_us = cur_u64(&c);
+	if (cur_end(&c) != 0 || (flow & FLOW_RELAY) == 0)
+		return -EBADMSG;
+	if (memo_get(r->portions, key_of(flow)) != NULL)
+		return 0; /* told again */
+	p = calloc(1, sizeof *p);
+	if (p == NULL)
+		return 0;
+	caller.comm = comm;
+	p->flow = flow;
+	p->tuple = tuple;
+	p->began = clock_at(boot_us);
+	who_caller(r->who, &caller, &p->who);
+	if (memo_count(r->portions) == PORTIONS_MAX) {
+		const struct portion *old = memo_oldest(r->portions, &oldest);
+
+		forget(r, old->flow);
+	}
+	r->counters.portions++;
+	if (memo_put(r->portions, key_of(flow), p) != 0)
+		free(p);
+	return 0;
+}
+
+int
+relayed_close(struct relayeds *r, const void *data, size_t len)
+{
+	struct portion *p;
+	struct cur c;
+	uint64_t flow, bytes, lost, sent, acked, boot_us;
+
+	cur_init(&c, data, len);
+	flow = cur_u64(&c);
+	bytes = cur_u64(&c);
+	lost = cur_u64(&c);
+	sent = cur_u64(&c);
+	acked = cur_u64(&c);
+	(void)cur_u8(&c); /* with its process, or for now */
+	boot_us = cur_u64(&c);
+	if (cur_end(&c) != 0)
+		return -EBADMSG;
+	p = memo_get(r->portions, key_of(flow));
+	if (p == NULL || p->closed) {
+		r->counters.orphans++;
+		return 0;
+	}
+	p->closed = true;
+	r->closed++;
+	p->ended = clock_at(boot_us);
+	p->bytes = bytes;
+	p->sent = sent;
+	p->acked = acked;
+	r->counters.bytes += bytes;
+	r->counters.lost += lost;
+	return 0;
+}
+
+/* ---- how surely it left ---- */
+
+static void
+reason(char *out, size_t size, const char *text)
+{
+	size_t n = strlen(out);
+
+	must(str_format(out + n, size - n, "%s%s", n > 0 ? "; " : "", text) ==
+	     0);
+}
+
+/* What was lost on the way to the inspector, too. */
+static uint64_t
+missing(const struct portion *p, const struct transfer *t)
+{
+	return p->bytes > t->size ? p->bytes - t->size : 0;
+}
+
+static const char *
+weigh(const struct portion *p, const struct transfer *t, char *reasons,
+    size_t size)
+{
+	const char *evidence = "N5";
+
+	reasons[0] = '\0';
+	reason(reasons, size,
+	    "the content was read by the process that holds the connection");
+	if (!p->closed) {
+		reason(reasons, size, "how much there was is not known");
+		evidence = "N3";
+	} else if (p->tuple.proto != 6) {
+		reason(reasons, size,
+		    "of a datagram socket is not known how much it sent");
+		evidence = "N3";
+	} else if (p->sent < p->bytes) {
+		reason(reasons, size,
+		    "the connection carried less than was read: it was "
+		    "compressed, or not all of it was sent");
+		evidence = "N3";
+	}
+	if (missing(p, t) > 0) {
+		reason(reasons, size, "a part was lost before it was seen");
+		evidence = "N3";
+	}
+	if (p->who.lost) {
+		reason(reasons, size, "whose process it was is not known");
+		evidence = "N3";
+	}
+	return evidence;
+}
+
+/* ---- entries ---- */
+
+static void
+begin(struct draft *d, const char *type, const struct portion *p)
+{
+	draft_init(d, type, p->closed ? p->ended : clock_now());
+	fields_actor(d, &p->who);
+	fields_tuple(d, &p->tuple);
+	draft_uint(d, "flow", p->flow);
+}
+
+static void
+put(struct relayeds *r, struct draft *d, const struct portion *p)
+{
+	const struct raw_name exe = {"exe", p->who.exe, strlen(p->who.exe)};
+
+	names_put(r->names, d, &exe, 1);
+}
+
+/* Adds a word that is not there yet; what does not fit is left out. */
+static void
+add_word(char list[LIST_MAX], const char *word)
+{
+	size_t n = strlen(list), len = strlen(word);
+	const char *at = list;
+
+	if (len == 0)
+		return;
+	while ((at = strstr(at, word)) != NULL) {
+		if ((at == list || at[-1] == ',') &&
+		    (at[len] == ',' || at[len] == '\0'))
+			return;
+		at += len;
+	}
+	if (n + len + 2 < LIST_MAX)
+		must(str_format(list + n, LIST_MAX - n, "%s%s",
+			 n > 0 ? "," : "", word) == 0);
+}
+
+static void
+write_egress(
+    struct relayeds *r, const struct portion *p, const struct transfer *t)
+{
+	char reasons[512], classes[LIST_MAX] = "", detectors[LIST_MAX] = "";
+	const char *evidence = weigh(p, t, reasons, sizeof reasons);
+	struct draft d;
+
+	for (size_t i = 0; i < t->nfindings; i++) {
+		if (!finding_alerts(&t->findings[i]))
+			continue;
+		add_word(classes, t->findings[i].class_name);
+		add_word(detectors, t->findings[i].detector);
+	}
+	if (detectors[0] == '\0')
+		return;
+	begin(&d, "egress", p);
+	draft_text(&d, "channel", t->protocol);
+	draft_text(&d, "evidence", evidence);
+	draft_text(&d, "reasons", reasons);
+	draft_text(&d, "classes", classes);
+	draft_text(&d, "detectors", detectors);
+	fields_number(&d, "bytes", p->bytes);
+	fields_number(&d, "lost", missing(p, t));
+	fields_number(&d, "acked", p->acked);
+	draft_int(&d, "began_us", p->began.wall_us);
+	draft_int(&d, "ended_us", p->ended.wall_us);
+	put(r, &d, p);
+}
+
+static void
+write_findings(
+    struct relayeds *r, const struct portion *p, const struct transfer *t)
+{
+	struct draft d;
+
+	for (size_t i = 0; i < t->nfindings; i++) {
+		begin(&d, "finding", p);
+		draft_text(&d, "channel", t->protocol);
+		draft_text(&d, "op", "send");
+		fields_finding(&d, &t->findings[i], r->rules);
+		put(r, &d, p);
+		r->counters.findings++;
+	}
+	for (size_t i = 0; i < t->nskips; i++) {
+		begin(&d, "skipped", p);
+		draft_text(&d, "op", "send");
+		draft_text(&d, "reason", t->skips[i].reason);
+		draft_text(&d, "member", t->skips[i].member);
+		fields_number(&d, "bytes", t->skips[i].bytes);
+		put(r, &d, p);
+		r->counters.skipped++;
+	}
+}
+
+static void
+write_transfer(
+    struct relayeds *r, const struct portion *p, const struct transfer *t)
+{
+	struct draft d;
+
+	if (!actor_is_person(&p->who)) {
+		r->counters.others++;
+		return;
+	}
+	if (p->bytes < LITTLE && t->nfindings + t->nskips == 0 &&
+	    str_eq(t->protocol, "terminal")) {
+		r->counters.little++;
+		return;
+	}
+	begin(&d, "transfer", p);
+	draft_text(&d, "protocol", t->protocol);
+	draft_text(&d, "direction", "out");
+	fields_number(&d, "bytes", p->bytes);
+	draft_int(&d, "complete", missing(p, t) == 0 ? 1 : 0);
+	fields_number(&d, "examined", t->examined);
+	put(r, &d, p);
+	r->counters.recorded++;
+}
+
+/* ---- what inspectors say ---- */
+
+void
+relayed_transfer(struct relayeds *r, const struct transfer *t)
+{
+	const struct portion *p = memo_get(r->portions, key_of(t->flow));
+
+	if (p == NULL) {
+		r->counters.orphans++;
+		return;
+	}
+	write_findings(r, p, t);
+	write_egress(r, p, t);
+	write_transfer(r, p, t);
+}
+
+void
+relayed_examined(struct relayeds *r, uint64_t flow)
+{
+	forget(r, flow);
+}
