@@ -828,34 +828,64 @@ near_pattern(const struct yaml *y, const struct pack *p, struct evidence *e,
 	int r = pattern_named(&y, p, &b, why);
 
 	if (r == 0)
-		r = pattern_new(y, b, &e->near, &parsed, why);
-	return r != 0 ? r : nearby_words_new(parsed, &e->words);
+		r = pattern_new(y, b, &e->own.regex, &parsed, why);
+	return r != 0 ? r : nearby_words_new(parsed, &e->own.words);
 }
 
 /* Terms as evidence: with their boundaries, and without to be read once. */
 static int
-near_terms(const struct yaml *y, const struct yaml *items,
-    const struct terms *list, struct evidence *e, struct diag *why)
+cue_new(const struct yaml *y, const struct terms *t, struct cue *out,
+    struct diag *why)
 {
-	enum term_match match = list != NULL ? list->match : TERM_PREFIX;
-	const struct yaml *encodings = list != NULL ? list->encodings : NULL;
-	bool fold = list == NULL || list->fold;
 	OWN(pattern_freep) struct pattern *parsed = NULL;
 	OWN_MEM char *whole = NULL, *plain = NULL;
 	struct diag inner = {""};
-	int r = terms_pattern(items, encodings, match, fold, true, &whole, why);
+	int r = terms_pattern(
+	    t->items, t->encodings, t->match, t->fold, true, &whole, why);
 
 	if (r == 0)
-		r = terms_pattern(
-		    items, encodings, match, fold, false, &plain, why);
+		r = terms_pattern(t->items, t->encodings, t->match, t->fold,
+		    false, &plain, why);
 	if (r != 0)
 		return r;
-	r = regex_new(whole, &e->near, &inner);
+	r = regex_new(whole, &out->regex, &inner);
 	if (r == 0)
 		r = pattern_parse(plain, &parsed, &inner);
 	if (r == 0)
-		r = nearby_words_new(parsed, &e->words);
+		r = nearby_words_new(parsed, &out->words);
 	return placed(y, &inner, r, why);
+}
+
+void
+detector_cue_done(struct cue *c)
+{
+	regex_free(c->regex);
+	nearby_words_free(c->words);
+	*c = (struct cue){0};
+}
+
+/*
+ * The terms of a list, or those that stand here. A list may be evidence of
+ * many rules, and to compile it is dear: they share what it became.
+ */
+static int
+evidence_terms(const struct yaml *list, const struct yaml *keywords,
+    const struct pack *p, struct evidence *e, struct diag *why)
+{
+	struct terms here = {
+	    .match = TERM_PREFIX, .fold = true, .items = keywords};
+	const struct terms *named = NULL;
+	int r = 0;
+
+	if (list == NULL)
+		return cue_new(keywords, &here, &e->own, why);
+	r = list_named(list, p, false, &named, why);
+	if (r != 0)
+		return r;
+	e->shared = named->cue;
+	return named->cue->regex != NULL
+		   ? 0
+		   : cue_new(list, named, named->cue, why);
 }
 
 static int
@@ -867,7 +897,6 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	    "unique", "from", NULL};
 	static const char *const origins[] = {"match", "value", NULL};
 	const struct yaml *list, *keywords, *pattern, *other, *origin;
-	const struct terms *terms = NULL;
 	unsigned at = 0;
 	int r;
 
@@ -903,10 +932,7 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	}
 	if (pattern != NULL)
 		return near_pattern(pattern, p, e, why);
-	if (list == NULL)
-		return near_terms(y, keywords, NULL, e, why);
-	r = list_named(list, p, false, &terms, why);
-	return r != 0 ? r : near_terms(y, terms->items, terms, e, why);
+	return evidence_terms(list, keywords, p, e, why);
 }
 
 /* Terms that the name of a column, key or element holds. */
@@ -916,7 +942,6 @@ evidence_header(const struct yaml *y, const struct pack *p, struct evidence *e,
 {
 	static const char *const keys[] = {"list", "keywords", NULL};
 	const struct yaml *list, *keywords;
-	const struct terms *terms = NULL;
 	int r = yaml_keys(y, "header", keys, why);
 
 	e->kind = EVIDENCE_HEADER;
@@ -927,10 +952,7 @@ evidence_header(const struct yaml *y, const struct pack *p, struct evidence *e,
 	if ((list != NULL) == (keywords != NULL))
 		return yaml_fail(
 		    y, why, "header needs one of \"list\", \"keywords\"");
-	if (list == NULL)
-		return near_terms(y, keywords, NULL, e, why);
-	r = list_named(list, p, false, &terms, why);
-	return r != 0 ? r : near_terms(y, terms->items, terms, e, why);
+	return evidence_terms(list, keywords, p, e, why);
 }
 
 /* A number of bytes, "4096" or "4KiB". */
@@ -1000,6 +1022,23 @@ evidence_validator(const struct yaml *y, const struct detector *d,
 	    y, why, "the detector has no validator \"%s\" under primary", name);
 }
 
+/* One more piece, all zero, in an array of as many as a power of two. */
+static struct evidence *
+evidence_add(struct detector *d)
+{
+	size_t n = d->nevidence;
+	struct evidence *more = d->evidence;
+
+	if ((n & (n - 1)) == 0)
+		more = reallocarray(more, n > 0 ? 2 * n : 1, sizeof *more);
+	if (more == NULL)
+		return NULL;
+	d->evidence = more;
+	d->nevidence++;
+	more[n] = (struct evidence){0};
+	return &more[n];
+}
+
 /* @scored: in an any_of, where evidence may count more than one point. */
 static int
 evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
@@ -1030,7 +1069,9 @@ evidence_one(const struct yaml *y, const struct pack *p, struct detector *d,
 		return yaml_fail(y, why, "more than %d pieces of evidence",
 		    RULES_EVIDENCE_MAX);
 	*bits |= (uint64_t)1 << d->nevidence;
-	e = &d->evidence[d->nevidence++];
+	e = evidence_add(d);
+	if (e == NULL)
+		return -ENOMEM;
 	e->at = kind;
 	e->points = 1;
 	if ((r = child_uint(
@@ -1141,9 +1182,6 @@ levels(const struct yaml *y, const struct pack *p, struct detector *d,
 	if (list->kind != YAML_LIST || list->child == NULL)
 		return yaml_fail(
 		    list, why, "levels must be a list of at least one");
-	d->evidence = calloc(RULES_EVIDENCE_MAX, sizeof *d->evidence);
-	if (d->evidence == NULL)
-		return -ENOMEM;
 	for (const struct yaml *t = list->child; t != NULL && r == 0;
 	     t = t->next)
 		r = level_one(t, p, d, why);
@@ -1452,10 +1490,8 @@ detector_done(struct detector *d)
 	pattern_free(d->keywords);
 	regex_free(d->regex);
 	regex_free(d->gate);
-	for (size_t i = 0; i < d->nevidence; i++) {
-		regex_free(d->evidence[i].near);
-		nearby_words_free(d->evidence[i].words);
-	}
+	for (size_t i = 0; i < d->nevidence; i++)
+		detector_cue_done(&d->evidence[i].own);
 	free(d->evidence);
 	for (size_t i = 0; i < d->nsamples; i++)
 		free(d->samples[i].decoded);

@@ -64,12 +64,13 @@ nearest(const struct explain_view *v, const struct evidence *e, struct span *at)
 	size_t to = (size_t)(v->to - v->base);
 	size_t low = from > REACH ? from - REACH : 0;
 	size_t high = v->len - to > REACH ? to + REACH : v->len;
+	const struct regex *regex = evidence_cue(e)->regex;
 	struct regex_match m;
 	bool found = false;
 
 	/* Before it: the last one, as far as that side counts at all. */
 	for (unsigned n = 0; e->before > 0 && low < from && n < HITS_MAX; n++) {
-		if (regex_find(e->near, v->room, v->window, from, low, from - 1,
+		if (regex_find(regex, v->room, v->window, from, low, from - 1,
 			&m) <= 0)
 			break;
 		*at = (struct span){v->base + m.from[0], v->base + m.to[0]};
@@ -77,8 +78,7 @@ nearest(const struct explain_view *v, const struct evidence *e, struct span *at)
 		low = m.to[0];
 	}
 	if (e->after == 0 || to >= high ||
-	    regex_find(e->near, v->room, v->window, high, to, high - 1, &m) <=
-		0)
+	    regex_find(regex, v->room, v->window, high, to, high - 1, &m) <= 0)
 		return found;
 	if (found && v->from - at->to <= m.from[0] - to)
 		return true;

@@ -299,6 +299,10 @@ list_parse(const struct yaml *y, const struct beside *at, struct terms *t,
 	int r;
 
 	*t = (struct terms){.at = y, .id = y->key};
+	/* A list with a fault may be asked for, too. */
+	t->cue = calloc(1, sizeof *t->cue);
+	if (t->cue == NULL)
+		return -ENOMEM;
 	if ((r = yaml_keys(y, "a list", keys, why)) != 0)
 		return r;
 	t->encodings = yaml_get(y, "encodings");
@@ -457,6 +461,9 @@ pack_done(struct pack *p)
 	for (size_t i = 0; i < p->nlists; i++) {
 		free(p->lists[i].sorted);
 		yaml_free(p->lists[i].file);
+		if (p->lists[i].cue != NULL)
+			detector_cue_done(p->lists[i].cue);
+		free(p->lists[i].cue);
 	}
 	for (size_t i = 0; i < p->nallows; i++)
 		allow_done(&p->allows[i]);

@@ -62,6 +62,12 @@ enum term_match {
 	TERM_EXACT, /* the whole value, for value_in */
 };
 
+/* What evidence is looked for by; all members are owned. */
+struct cue {
+	struct regex *regex; /* NULL: not made */
+	struct nearby_words *words; /* NULL: the authority alone says */
+};
+
 /* A named list of terms. */
 struct terms {
 	const struct yaml *at;
@@ -73,6 +79,7 @@ struct terms {
 	struct yaml *file; /* of terms_file: what items points to; owned */
 	size_t n;
 	const char **sorted; /* of an exact list, for bsearch; owned */
+	struct cue *cue; /* of any other; made by who first asks; owned */
 };
 
 enum on_fail { ON_FAIL_DROP, ON_FAIL_DEMOTE, ON_FAIL_FLAG };
@@ -98,8 +105,8 @@ enum evidence_kind {
 struct evidence {
 	const struct yaml *at; /* its map, for its words */
 	enum evidence_kind kind;
-	struct regex *near; /* of header, too: held against a name; owned */
-	struct nearby_words *words; /* of near; NULL: it says when; owned */
+	struct cue own; /* of near and header, … */
+	const struct cue *shared; /* … or what its list has; borrowed */
 	uint32_t before, after; /* characters */
 	uint32_t min; /* hits of near, matches of count */
 	uint32_t unique; /* distinct values of count, distinct hits of near */
@@ -112,6 +119,13 @@ struct evidence {
 	uint32_t points; /* what it counts in an any_of */
 	bool of_value; /* near is measured from the value, not the match */
 };
+
+/* evidence_cue - what near and header are looked for by. */
+static inline const struct cue *
+evidence_cue(const struct evidence *e)
+{
+	return e->shared != NULL ? e->shared : &e->own;
+}
 
 /* Bits index the detector's evidence. */
 struct level {
@@ -272,6 +286,8 @@ void pack_done(struct pack *p);
 int detector_parse(const struct yaml *y, const struct pack *p,
     struct detector *out, struct diag *why) MUST_CHECK;
 void detector_done(struct detector *d);
+/* detector_cue_done - releases the members. */
+void detector_cue_done(struct cue *c);
 /* detector_pattern - reads one of a pack's named patterns; errors as above. */
 int detector_pattern(
     const struct yaml *y, struct named *out, struct diag *why) MUST_CHECK;

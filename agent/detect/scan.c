@@ -554,15 +554,16 @@ near_hits(struct scan *s, const struct evidence *e, struct nearby *read,
     size_t from, size_t to, struct hits *h)
 {
 	struct nearby_text t = {s->window, s->len, s->base};
+	const struct cue *c = evidence_cue(e);
 	size_t last = to - 1;
 	struct regex_match m;
 
-	if (from >= to || (e->words != NULL && !nearby_may(e->words, read, &t,
+	if (from >= to || (c->words != NULL && !nearby_may(c->words, read, &t,
 						   &from, to, &last)))
 		return;
 	while (!enough(e, h) && from <= last) {
-		int r =
-		    regex_find(e->near, s->room, s->window, to, from, last, &m);
+		int r = regex_find(
+		    c->regex, s->room, s->window, to, from, last, &m);
 
 		if (r < 0)
 			s->indeterminate++;
@@ -662,7 +663,8 @@ static bool
 named(struct scan *s, const struct evidence *e, const uint8_t *name, size_t len)
 {
 	struct regex_match m;
-	int r = regex_find(e->near, s->room, name, len, 0, len - 1, &m);
+	int r = regex_find(
+	    evidence_cue(e)->regex, s->room, name, len, 0, len - 1, &m);
 
 	if (r < 0)
 		s->indeterminate++;
