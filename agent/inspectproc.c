@@ -1324,6 +1324,24 @@ take_rules_dir(void *ctx, int argc, char **argv)
 	return 2;
 }
 
+/* The rules, of which a part may have been compiled at an earlier start. */
+static int
+load_rules(struct inspect *i, struct diag *why)
+{
+	char kept[4096];
+	struct diag word;
+	int r;
+
+	if (i->args.state == NULL ||
+	    str_format(kept, sizeof kept, "%s/compiled", i->args.state) != 0)
+		return ruleset_load(i->dirs, i->ndirs, &i->rules, NULL, why);
+	r = ruleset_load_kept(i->dirs, i->ndirs, kept, &i->rules, &word, why);
+	/* All inspectors come upon the same. */
+	if (word.text[0] != '\0' && i->args.index == 0)
+		log_note("%s", word.text);
+	return r;
+}
+
 /* Everything that needs a file, and then the jail. */
 static int
 prepare(struct inspect *i, struct diag *why)
@@ -1343,7 +1361,7 @@ prepare(struct inspect *i, struct diag *why)
 		if (i->ndirs < RULE_DIRS_MAX)
 			i->dirs[i->ndirs++] = i->config.rules.items[k];
 	buf_init(&i->member, FINDING_MEMBER_MAX);
-	if ((r = ruleset_load(i->dirs, i->ndirs, &i->rules, NULL, why)) != 0 ||
+	if ((r = load_rules(i, why)) != 0 ||
 	    (r = scan_new(i->rules, &i->scan)) != 0 ||
 	    (r = extract_new(&i->extract, why)) != 0)
 		return r;

@@ -71,12 +71,30 @@ struct hub {
 	struct job *head, **tail;
 	size_t queued;
 	char digest[65];
+	char cache[4096];
 	uint32_t rules;
 	struct ipc_in in;
 	struct ipc_in heard; /* what capture said before that */
 };
 
 /* ---- processes ----------------------------------------------------------- */
+
+/* Where an inspector keeps what it compiles; "" if there is no such place. */
+static void
+find_cache(char *out, size_t size)
+{
+	const char *cache = getenv("XDG_CACHE_HOME");
+	const char *home = getenv("HOME");
+	int r = -ENOENT;
+
+	/* XDG Base Directory Specification: a relative path is ignored. */
+	if (cache != NULL && cache[0] == '/')
+		r = str_format(out, size, "%s/chaperone", cache);
+	else if (home != NULL && home[0] == '/')
+		r = str_format(out, size, "%s/.cache/chaperone", home);
+	if (r != 0)
+		out[0] = '\0';
+}
 
 static size_t
 arguments(const struct hub *h, const struct child *c, const char **argv,
@@ -93,6 +111,10 @@ arguments(const struct hub *h, const struct child *c, const char **argv,
 		argv[n++] = "--file";
 		argv[n++] = "--inspectors";
 		argv[n++] = numbers[1];
+	}
+	if (c->role == ROLE_INSPECT && h->cache[0] != '\0') {
+		argv[n++] = "--state";
+		argv[n++] = h->cache;
 	}
 	for (size_t i = 0; c->role == ROLE_INSPECT && i < h->options.nrules &&
 			   n + 3 < ARGS_MAX;
@@ -945,6 +967,7 @@ hub_start(const struct hub_options *o, const struct hub_calls *c,
 	h->options = *o;
 	h->calls = *c;
 	h->tail = &h->head;
+	find_cache(h->cache, sizeof h->cache);
 	h->capture = (struct child){
 	    .role = ROLE_CAPTURE, .ctl = -1, .link = -1, .ended = true};
 	for (unsigned i = 0; i < HUB_INSPECTORS_MAX; i++)

@@ -2,7 +2,8 @@
 /*
  * candidate - the owner of libhs (Vectorscan).
  *
- * Owns: databases of literals and of patterns, their scratch, block mode.
+ * Owns: databases of literals and of patterns, their scratch, block mode; what
+ * a kept database depends on.
  * Never: decides that something matches; asks for match starts (that costs
  * more than the exact confirmation does), or uses UTF mode, which is undefined
  * on bytes that are not UTF-8.
@@ -13,6 +14,10 @@
 #include <hs/hs.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/seal.h"
 
 #include "lib/own.h"
 
@@ -69,15 +74,105 @@ columns_new(struct columns *c, unsigned n)
 	return 0;
 }
 
+/* ---- databases that were kept -------------------------------------------- */
+
+static void
+put_number(struct seal_hash *h, uint64_t n)
+{
+	uint8_t b[8];
+
+	for (unsigned i = 0; i < sizeof b; i++)
+		b[i] = (uint8_t)(n >> (56 - 8 * i));
+	seal_hash_put(h, b, sizeof b);
+}
+
+static void
+put_bytes(struct seal_hash *h, const void *data, size_t len)
+{
+	put_number(h, len);
+	seal_hash_put(h, data, len);
+}
+
+/*
+ * The begin of a key: our version, the library, the processor, the kind of
+ * database. What it is made of follows, and so what of the packs is in it.
+ * NULL: nothing is kept.
+ */
+static struct seal_hash *
+key_begin(const struct stash *kept, const char *kind, unsigned n)
+{
+	struct seal_hash *h = NULL;
+	hs_platform_info_t host;
+
+	memset(&host, 0, sizeof host);
+	if (kept == NULL || hs_populate_platform(&host) != HS_SUCCESS ||
+	    seal_hash_new(&h) != 0)
+		return NULL;
+	put_bytes(h, VERSION, strlen(VERSION));
+	put_bytes(h, hs_version(), strlen(hs_version()));
+	put_number(h, host.tune);
+	put_number(h, host.cpu_features);
+	put_bytes(h, kind, strlen(kind));
+	put_number(h, n);
+	return h;
+}
+
+/* Ends the key. False if no database that is good was kept under it. */
+static bool
+unpack(struct stash *kept, struct seal_hash *h, uint8_t key[STASH_KEY],
+    hs_database_t **out)
+{
+	OWN(buf_done) struct buf b = {0};
+	bool good;
+
+	if (h == NULL)
+		return false;
+	seal_hash_end(h, key);
+	buf_init(&b, (size_t)STASH_BYTES_MAX + 1024);
+	if (stash_get(kept, key, &b) != 0)
+		return false;
+	good = hs_deserialize_database((const char *)b.data, b.len, out) ==
+	       HS_SUCCESS;
+	if (!good)
+		stash_refuse(kept, "Vectorscan cannot read it");
+	return good;
+}
+
+/* @h: that of the key; NULL: nothing is kept. */
+static void
+keep(struct stash *kept, const struct seal_hash *h,
+    const uint8_t key[STASH_KEY], const hs_database_t *db)
+{
+	char *bytes = NULL;
+	size_t len = 0;
+
+	if (h == NULL)
+		return;
+	if (hs_serialize_database(db, &bytes, &len) == HS_SUCCESS)
+		stash_put(kept, key, bytes, len);
+	free(bytes);
+}
+
+/* ---- compiling ----------------------------------------------------------- */
+
+static void
+hash_freep(struct seal_hash **h)
+{
+	seal_hash_free(*h);
+}
+
 int
 candidates_literals(const struct candidate_literal *l, unsigned n,
-    struct candidates **out, struct diag *why)
+    struct stash *kept, struct candidates **out, struct diag *why)
 {
 	OWN_MEM const char **texts = calloc(n, sizeof *texts);
 	OWN_MEM size_t *lens = calloc(n, sizeof *lens);
 	OWN(columns_done) struct columns cols = {0};
+	OWN(hash_freep)
+	struct seal_hash *hash = key_begin(kept, "literals", n);
 	struct candidates *c = calloc(1, sizeof *c);
 	hs_compile_error_t *err = NULL;
+	uint8_t key[STASH_KEY];
 
 	if (texts == NULL || lens == NULL || c == NULL ||
 	    columns_new(&cols, n) != 0) {
@@ -88,29 +183,44 @@ candidates_literals(const struct candidate_literal *l, unsigned n,
 		texts[i] = (const char *)l[i].text;
 		lens[i] = l[i].len;
 		cols.flags[i] = l[i].fold ? HS_FLAG_CASELESS : 0;
+		if (hash != NULL) {
+			put_number(hash, l[i].fold);
+			put_bytes(hash, l[i].text, l[i].len);
+		}
 	}
-	if (hs_compile_lit_multi(texts, cols.flags, cols.ids, lens, n,
-		HS_MODE_BLOCK, NULL, &c->db, &err) != HS_SUCCESS)
-		return refused(err, c, why);
+	if (!unpack(kept, hash, key, &c->db)) {
+		if (hs_compile_lit_multi(texts, cols.flags, cols.ids, lens, n,
+			HS_MODE_BLOCK, NULL, &c->db, &err) != HS_SUCCESS)
+			return refused(err, c, why);
+		keep(kept, hash, key, c->db);
+	}
 	*out = c;
 	return 0;
 }
 
 int
-candidates_patterns(const char *const *patterns, unsigned n,
+candidates_patterns(const char *const *patterns, unsigned n, struct stash *kept,
     struct candidates **out, struct diag *why)
 {
 	OWN(columns_done) struct columns cols = {0};
+	OWN(hash_freep)
+	struct seal_hash *hash = key_begin(kept, "patterns", n);
 	struct candidates *c = calloc(1, sizeof *c);
 	hs_compile_error_t *err = NULL;
+	uint8_t key[STASH_KEY];
 
 	if (c == NULL || columns_new(&cols, n) != 0) {
 		free(c);
 		return -ENOMEM;
 	}
-	if (hs_compile_multi(patterns, cols.flags, cols.ids, n, HS_MODE_BLOCK,
-		NULL, &c->db, &err) != HS_SUCCESS)
-		return refused(err, c, why);
+	for (unsigned i = 0; i < n && hash != NULL; i++)
+		put_bytes(hash, patterns[i], strlen(patterns[i]));
+	if (!unpack(kept, hash, key, &c->db)) {
+		if (hs_compile_multi(patterns, cols.flags, cols.ids, n,
+			HS_MODE_BLOCK, NULL, &c->db, &err) != HS_SUCCESS)
+			return refused(err, c, why);
+		keep(kept, hash, key, c->db);
+	}
 	*out = c;
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/detect/stash.h"
 #include "lib/diag.h"
 #include "lib/own.h"
 
@@ -30,12 +31,13 @@ const char *candidate_host(void);
 /*
  * candidates_literals, candidates_patterns - compile @n of them; the place in
  * the array is the number told. Only where candidate_host() is NULL.
+ * @kept: NULL, or where the compiled set is looked for first, and kept.
  * Return 0, -EBADMSG with the sentence in @why, or -ENOMEM.
  */
 int candidates_literals(const struct candidate_literal *l, unsigned n,
-    struct candidates **out, struct diag *why) MUST_CHECK;
+    struct stash *kept, struct candidates **out, struct diag *why) MUST_CHECK;
 int candidates_patterns(const char *const *patterns, unsigned n,
-    struct candidates **out, struct diag *why) MUST_CHECK;
+    struct stash *kept, struct candidates **out, struct diag *why) MUST_CHECK;
 void candidates_free(struct candidates *c);
 
 /* candidate_room_add - makes *@room, or makes it large enough for @c, too. */

@@ -20,14 +20,14 @@ candidate_host(void)
 
 int
 candidates_literals(const struct candidate_literal *l UNUSED, unsigned n UNUSED,
-    struct candidates **out UNUSED, struct diag *why)
+    struct stash *kept UNUSED, struct candidates **out UNUSED, struct diag *why)
 {
 	return diag_set(why, -EBADMSG, "%s", candidate_host());
 }
 
 int
 candidates_patterns(const char *const *patterns UNUSED, unsigned n UNUSED,
-    struct candidates **out UNUSED, struct diag *why)
+    struct stash *kept UNUSED, struct candidates **out UNUSED, struct diag *why)
 {
 	return diag_set(why, -EBADMSG, "%s", candidate_host());
 }

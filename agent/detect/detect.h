@@ -49,7 +49,16 @@ void problems_done(struct problems *p);
  */
 int ruleset_load(const char *const *dirs, size_t ndirs, struct ruleset **out,
     struct problems *problems, struct diag *why) MUST_CHECK;
-/* ruleset_parse - the same for one pack in memory; @name is for messages. */
+/*
+ * ruleset_load_kept - the same without the problems, and sooner: what was
+ * compiled before is taken from the directory @kept, which is made if it can
+ * be and must be its user's alone.
+ * @word: receives "", or the sentence why something there was not used or
+ * could not be kept; then it was compiled.
+ */
+int ruleset_load_kept(const char *const *dirs, size_t ndirs, const char *kept,
+    struct ruleset **out, struct diag *word, struct diag *why) MUST_CHECK;
+/* ruleset_parse - ruleset_load for one pack in memory; @name is for messages. */
 int ruleset_parse(const char *name, const void *data, size_t len,
     struct ruleset **out, struct problems *problems,
     struct diag *why) MUST_CHECK;

@@ -134,6 +134,7 @@ struct making {
 	struct literal *keep; /* owned */
 	uint32_t nkeep;
 	const char **patterns; /* owned */
+	struct stash *kept; /* NULL: nothing is kept */
 	bool vectorscan;
 };
 
@@ -509,7 +510,8 @@ drop_patterns(struct making *m)
 		struct chosen *c = &p->chosen[p->whole[i].rule];
 		struct candidates *alone = NULL;
 		struct diag d = {""};
-		int r = candidates_patterns(&m->patterns[i], 1, &alone, &d);
+		int r =
+		    candidates_patterns(&m->patterns[i], 1, NULL, &alone, &d);
 
 		candidates_free(alone);
 		if (r == -EBADMSG) {
@@ -532,14 +534,16 @@ static int
 compile_patterns(struct making *m, struct diag *why)
 {
 	struct plan *p = m->p;
-	int r = candidates_patterns(m->patterns, p->nwhole, &p->patterns, why);
+	int r = candidates_patterns(
+	    m->patterns, p->nwhole, m->kept, &p->patterns, why);
 
 	if (r != -EBADMSG)
 		return r;
 	r = drop_patterns(m);
 	if (r != 0 || p->nwhole == 0)
 		return r;
-	return candidates_patterns(m->patterns, p->nwhole, &p->patterns, why);
+	return candidates_patterns(
+	    m->patterns, p->nwhole, m->kept, &p->patterns, why);
 }
 
 static int
@@ -554,10 +558,11 @@ compile(struct making *m, struct diag *why)
 	if (r == 0 && n > 0 && !m->vectorscan)
 		r = keywords_new(m->texts, n, &p->keywords);
 	if (r == 0 && p->nbrief > 0 && m->vectorscan)
-		r = candidates_literals(m->texts, p->nbrief, &p->brief, why);
-	if (r == 0 && n > p->nbrief && m->vectorscan)
 		r = candidates_literals(
-		    m->texts + p->nbrief, n - p->nbrief, &p->literals, why);
+		    m->texts, p->nbrief, m->kept, &p->brief, why);
+	if (r == 0 && n > p->nbrief && m->vectorscan)
+		r = candidates_literals(m->texts + p->nbrief, n - p->nbrief,
+		    m->kept, &p->literals, why);
 	if (r == 0 && p->npoints > 0)
 		r = sieve_new(p->shapes, p->npoints, &p->sieve);
 	if (r == 0 && p->nwhole > 0)
@@ -569,10 +574,11 @@ compile(struct making *m, struct diag *why)
 
 int
 plan_new(const struct plan_rule *rules, size_t n, enum plan_kind kind,
-    struct plan **out, struct diag *why)
+    struct stash *kept, struct plan **out, struct diag *why)
 {
 	struct plan *p = calloc(1, sizeof *p);
 	struct making m = {.p = p,
+	    .kept = kept,
 	    .vectorscan = kind != PLAN_KEYWORDS && candidate_host() == NULL};
 	int r = 0;
 

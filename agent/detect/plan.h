@@ -46,11 +46,12 @@ struct plan;
 struct plan_room; /* what one scan needs */
 
 /*
- * plan_new - chooses and compiles. Returns 0, -EBADMSG with the sentence in
- * @why, or -ENOMEM.
+ * plan_new - chooses and compiles. @kept: NULL, or where databases that were
+ * compiled before lie. Returns 0, -EBADMSG with the sentence in @why, or
+ * -ENOMEM.
  */
 int plan_new(const struct plan_rule *rules, size_t n, enum plan_kind kind,
-    struct plan **out, struct diag *why) MUST_CHECK;
+    struct stash *kept, struct plan **out, struct diag *why) MUST_CHECK;
 void plan_free(struct plan *p);
 /* plan_layer - where a rule is, and in *why the reason as a sentence. */
 enum layer plan_layer(const struct plan *p, size_t rule, const char **why);

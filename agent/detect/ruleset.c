@@ -81,6 +81,7 @@ struct load {
 	struct loader to;
 	int64_t now_us;
 	size_t dir; /* how many directories came before */
+	struct stash *kept; /* NULL: all is compiled */
 };
 
 static int
@@ -589,8 +590,9 @@ edge_of(enum boundary b)
 	return s;
 }
 
-int
-ruleset_replan(struct ruleset *r, enum plan_kind kind, struct diag *why)
+static int
+replan(struct ruleset *r, enum plan_kind kind, struct stash *kept,
+    struct diag *why)
 {
 	OWN_MEM struct plan_rule *rules = calloc(r->n, sizeof *rules);
 	struct plan *p = NULL;
@@ -608,12 +610,18 @@ ruleset_replan(struct ruleset *r, enum plan_kind kind, struct diag *why)
 		rules[i].edge = edge_of(d->boundary);
 		rules[i].most = d->most;
 	}
-	e = plan_new(rules, r->n, kind, &p, why);
+	e = plan_new(rules, r->n, kind, kept, &p, why);
 	if (e != 0)
 		return e;
 	plan_free(r->plan);
 	r->plan = p;
 	return 0;
+}
+
+int
+ruleset_replan(struct ruleset *r, enum plan_kind kind, struct diag *why)
+{
+	return replan(r, kind, NULL, why);
 }
 
 static int
@@ -626,7 +634,7 @@ compile(struct load *l)
 	bounds(r);
 	if (candidate_host() != NULL)
 		r->slow = candidate_host();
-	e = ruleset_replan(r, PLAN_LAYERS, &d);
+	e = replan(r, PLAN_LAYERS, l->kept, &d);
 	if (e == -EBADMSG)
 		loader_fatal(&l->to, "bad-pattern", d.text);
 	return e;
@@ -710,18 +718,46 @@ end(struct load *l, int r, struct ruleset **out)
 	return r;
 }
 
+static int
+load(struct load *l, const char *const *dirs, size_t ndirs,
+    struct ruleset **out, struct diag *why)
+{
+	int r = begin(l);
+
+	if (r == 0 && (ndirs == 0 || ndirs > DIRS_MAX))
+		r = diag_set(why, -EINVAL, "1 to %d directories", DIRS_MAX);
+	for (size_t i = 0; i < ndirs && r == 0; i++)
+		r = add_dir(l, dirs[i]);
+	return end(l, r, out);
+}
+
 int
 ruleset_load(const char *const *dirs, size_t ndirs, struct ruleset **out,
     struct problems *problems, struct diag *why)
 {
 	struct load l = {.to = {.out = problems, .why = why}};
-	int r = begin(&l);
 
-	if (r == 0 && (ndirs == 0 || ndirs > DIRS_MAX))
-		r = diag_set(why, -EINVAL, "1 to %d directories", DIRS_MAX);
-	for (size_t i = 0; i < ndirs && r == 0; i++)
-		r = add_dir(&l, dirs[i]);
-	return end(&l, r, out);
+	return load(&l, dirs, ndirs, out, why);
+}
+
+int
+ruleset_load_kept(const char *const *dirs, size_t ndirs, const char *kept,
+    struct ruleset **out, struct diag *word, struct diag *why)
+{
+	OWN(stash_freep) struct stash *stash = NULL;
+	struct load l = {.to = {.why = why}};
+	struct diag d = {""};
+	int r;
+
+	*word = (struct diag){""};
+	/* Where nothing can be kept all is compiled, and nothing is amiss. */
+	if (stash_open(kept, &stash, &d) == -EPERM)
+		*word = d;
+	l.kept = stash;
+	r = load(&l, dirs, ndirs, out, why);
+	if (stash != NULL && stash_word(stash)[0] != '\0')
+		(void)diag_set(word, 0, "%s", stash_word(stash));
+	return r;
 }
 
 int

@@ -167,7 +167,7 @@ test_layers(void **state UNUSED)
 		if (candidate_host() != NULL && layer[0] == 'p')
 			layer = "plain";
 		assert_int_equal(
-		    plan_new(&rule, 1, PLAN_LAYERS, &plan, &why), 0);
+		    plan_new(&rule, 1, PLAN_LAYERS, NULL, &plan, &why), 0);
 		assert_string_equal(
 		    plan_layer_name(plan_layer(plan, 0, &reason)), layer);
 		assert_true(reason[0] != '\0');
