@@ -582,14 +582,18 @@ random_shape(const uint8_t *v, size_t n)
 	return all >= 6 && common * 100 < all * 75;
 }
 
-/* accept: share of 100,000 random values of the right shape that pass. */
+/*
+ * accept: share of 1,000,000 random values of the right shape that pass; an
+ * IBAN's begin with a country that has some. jwt and pem_private_key were not
+ * measured: what has their shape at random is never base64 of JSON or DER.
+ */
 static const struct validator VALIDATORS[] = {
-    {"cn_resident_id", cn_resident_id, 0.00001, false},
+    {"cn_resident_id", cn_resident_id, 0.00002, false},
     {"consistent_separator", consistent_separator, 1.0, true},
-    {"cpf", cpf, 0.01, false},
+    {"cpf", cpf, 0.01004, false},
     {"email_address", email_address, 1.0, true},
-    {"iban", iban, 0.0004, false},
-    {"iin_range", iin_range, 0.5, false},
+    {"iban", iban, 0.0102, false},
+    {"iin_range", iin_range, 0.38967, false},
     {"jwt", jwt, 0.0001, true},
     {"luhn", luhn, 0.1, false},
     {"mixed_classes", mixed_classes, 1.0, true},
@@ -599,7 +603,7 @@ static const struct validator VALIDATORS[] = {
     {"not_words", not_words, 1.0, true},
     {"pem_private_key", pem_private_key, 0.001, true},
     {"random_shape", random_shape, 1.0, true},
-    {"ssn_range", ssn_range, 0.89, false},
+    {"ssn_range", ssn_range, 0.88918, false},
 };
 
 const struct validator *

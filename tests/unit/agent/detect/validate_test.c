@@ -730,6 +730,58 @@ test_hostile(void **state UNUSED)
 		}
 }
 
+/*
+ * What a rule's confidence rests on: of random values of a number's shape no
+ * more pass than the table says, and not far fewer. d is a digit, x a digit
+ * or X; the rest stands for itself.
+ */
+static void
+test_strength(void **state UNUSED)
+{
+	static const struct {
+		const char *name, *shape;
+	} rows[] = {
+	    {"luhn", "dddddddddddddddd"},
+	    {"iin_range", "dddddddddddddddd"},
+	    {"cpf", "ddddddddddd"},
+	    {"ssn_range", "ddddddddd"},
+	    {"cn_resident_id", "dddddddddddddddddx"},
+	    {"iban", "DEdddddddddddddddddddd"},
+	    {"iban", "NOddddddddddddd"},
+	};
+	uint32_t r = 1;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct validator *v = validator_find(rows[i].name);
+		size_t n = strlen(rows[i].shape), passed = 0;
+		double share, slack;
+
+		for (size_t k = 0; k < 200000; k++) {
+			uint8_t value[32];
+
+			for (size_t j = 0; j < n; j++) {
+				char c = rows[i].shape[j];
+
+				r ^= r << 13;
+				r ^= r >> 17;
+				r ^= r << 5;
+				if (c == 'd')
+					c = "0123456789"[r % 10];
+				else if (c == 'x')
+					c = "0123456789X"[r % 11];
+				value[j] = (uint8_t)c;
+			}
+			passed += v->ok(value, n);
+		}
+		share = (double)passed / 200000;
+		/* Above four standard errors, and a few of the rarest. */
+		slack = v->accept * 0.1 + 0.00003;
+		if (share > v->accept + slack || share < v->accept - slack)
+			fail_msg("%s: %f pass, the table says %f", rows[i].name,
+			    share, v->accept);
+	}
+}
+
 /* The table and the list of names are the same. */
 static void
 test_names(void **state UNUSED)
@@ -767,6 +819,7 @@ main(void)
 	    cmocka_unit_test(test_checksum),
 	    cmocka_unit_test(test_normal),
 	    cmocka_unit_test(test_entropy),
+	    cmocka_unit_test(test_strength),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_vectors),
 	    cmocka_unit_test(test_oracle),
