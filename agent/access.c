@@ -421,7 +421,7 @@ stale(const struct known *k, const struct waiting *w)
 	for (size_t i = 0; i < k->nfindings; i++) {
 		const struct finding *f = &k->findings[i];
 
-		if (finding_alerts(f))
+		if (!finding_allowed(f))
 			continue;
 		if (now[0] == '\0')
 			clock_text(w->at.wall_us, now);

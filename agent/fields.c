@@ -86,7 +86,7 @@ fields_finding(struct draft *d, const struct finding *f, const char *rules)
 	fields_marks(d, f->marks);
 	if (f->bulk)
 		draft_int(d, "bulk", 1);
-	if (!finding_alerts(f)) {
+	if (finding_allowed(f)) {
 		draft_text(d, "allow", f->allow);
 		draft_text(d, "allow_until", f->allow_until);
 	}

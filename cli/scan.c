@@ -55,7 +55,7 @@ struct pending {
 	struct scanstate_key key;
 	struct finding *findings; /* owned */
 	size_t nfindings, findings_cap, nspans;
-	size_t nallowed; /* of these, covered by an allow */
+	size_t nallowed; /* of these, those that raise no alert */
 	struct scanout_skip *skips; /* owned */
 	size_t nskips, skips_cap;
 };
@@ -292,8 +292,10 @@ on_finding(void *ctx, uint64_t id, struct finding *f)
 	}
 	if (finding_alerts(f))
 		s->sum.found++;
-	else
+	else if (finding_allowed(f))
 		s->sum.allowed++;
+	else
+		s->sum.few++;
 	add_finding(*pending_find(s, id), f);
 }
 
@@ -648,6 +650,11 @@ verdict(struct scan_run *s)
 			    "  allowed: %" PRIu64 " more findings, each until "
 			    "the date of its allow\n",
 			    m->allowed);
+		if (m->few > 0)
+			(void)fprintf(stderr,
+			    "  few: %" PRIu64 " more findings, below the event "
+			    "threshold of their rules\n",
+			    m->few);
 		if (m->unchanged > 0)
 			(void)fprintf(stderr,
 			    "%" PRIu64 " files unchanged since they were "

@@ -106,9 +106,10 @@ put_row(struct scanout *o, const char *path, const char *word,
 	OWN(buf_done) struct buf b = {0};
 
 	if (o->colour) {
-		red = str_eq(word, "skipped")   ? "\033[33m"
-		      : str_eq(word, "allowed") ? ""
-						: "\033[31m";
+		red = str_eq(word, "skipped") ? "\033[33m"
+		      : str_eq(word, "allowed") || str_eq(word, "few")
+			  ? ""
+			  : "\033[31m";
 		plain = "\033[0m";
 	}
 	if (!o->some)
@@ -134,14 +135,19 @@ table_file(struct scanout *o, const struct scanout_file *f)
 		(void)snprintf(count, sizeof count, "%" PRIu64, x->count);
 		if (finding_alerts(x))
 			(void)str_copy(what, sizeof what, x->detector);
+		else if (!finding_allowed(x))
+			(void)snprintf(what, sizeof what,
+			    "%s (%s, fewer than make an event)", x->detector,
+			    confidence_name(x->confidence));
 		else
 			(void)snprintf(what, sizeof what,
 			    "%s (%s, allowed by %s until %s)", x->detector,
 			    confidence_name(x->confidence), x->allow,
 			    x->allow_until);
 		put_row(o, f->path,
-		    finding_alerts(x) ? confidence_name(x->confidence)
-				      : "allowed",
+		    finding_alerts(x)    ? confidence_name(x->confidence)
+		    : finding_allowed(x) ? "allowed"
+					 : "few",
 		    count, what, x->member);
 	}
 	for (size_t i = 0; i < f->nskips; i++)
@@ -171,7 +177,7 @@ json_finding(struct json *j, const struct finding *f)
 			json_str(j, NULL, finding_mark((enum mark)m));
 	if (f->marks != 0)
 		json_end_array(j);
-	if (!finding_alerts(f)) {
+	if (finding_allowed(f)) {
 		json_begin_object(j, "allow");
 		json_str(j, "id", f->allow);
 		json_str(j, "until", f->allow_until);

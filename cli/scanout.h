@@ -37,6 +37,7 @@ struct scanout_sum {
 	uint64_t files, bytes, found, with_findings, incomplete;
 	uint64_t unshown; /* findings that are not of the view */
 	uint64_t allowed; /* findings beside those found */
+	uint64_t few; /* the same, below the event threshold of their rule */
 	/* Files that the state knows, and what they came to then. */
 	uint64_t unchanged, unchanged_found, unchanged_incomplete;
 	const char *digest; /* of the rules */

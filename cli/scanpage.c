@@ -131,9 +131,11 @@ page_file(struct scanout *o, const struct scanout_file *f)
 		put_text(&b, x->detector);
 		buf_printf(&b, "<br><span class=\"meta\">");
 		put_text(&b, x->class_name);
-		if (!finding_alerts(x))
+		if (finding_allowed(x))
 			buf_printf(&b, ", allowed by %s until %s", x->allow,
 			    x->allow_until);
+		else if (!finding_alerts(x))
+			buf_printf(&b, ", fewer than make an event");
 		if (x->decode[0] != '\0')
 			buf_printf(&b, ", in %s", x->decode);
 		buf_printf(&b,
@@ -211,6 +213,11 @@ page_end(struct scanout *o, const struct scanout_sum *s)
 		    "<p>%" PRIu64 " more are covered by an allow, and are "
 		    "listed with its name and last day.</p>\n",
 		    s->allowed);
+	if (s->few > 0)
+		buf_printf(&b,
+		    "<p>%" PRIu64 " more are fewer in their text than make an "
+		    "event.</p>\n",
+		    s->few);
 	if (s->unchanged > 0)
 		buf_printf(&b,
 		    "<p>%" PRIu64 " files were unchanged since the last scan "

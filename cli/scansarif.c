@@ -108,7 +108,7 @@ put_result(struct scanout *o, const char *path, const struct finding *f,
 	json_str(&j, "text", text);
 	json_end_object(&j);
 	put_location(&j, path, f->member, span);
-	if (!finding_alerts(f)) {
+	if (finding_allowed(f)) {
 		(void)snprintf(text, sizeof text, "allow %s, until %s",
 		    f->allow, f->allow_until);
 		json_begin_array(&j, "suppressions");

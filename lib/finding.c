@@ -207,6 +207,8 @@ finding_mark(enum mark m)
 		return "expired";
 	case MARK_SAMPLE:
 		return "sample";
+	case MARK_FEW:
+		return "below_event";
 	case MARKS:
 		break;
 	}

@@ -41,7 +41,8 @@ enum mark {
 	MARK_ENCRYPTED_KEY = 2,
 	MARK_EXPIRED = 4,
 	MARK_SAMPLE = 8, /* of a document */
-	MARKS = 15, /* all that there are */
+	MARK_FEW = 16, /* fewer in this text than make an event */
+	MARKS = 31, /* all that there are */
 };
 
 struct span {
@@ -73,11 +74,21 @@ struct finding {
 	char *sealed; /* candidates to be confirmed (lib/exact.h), or NULL */
 };
 
-/* finding_alerts - false for one that an allow covers: it is only recorded. */
+/* finding_allowed - whether an allow covers it. */
+static inline bool
+finding_allowed(const struct finding *f)
+{
+	return f->allow[0] != '\0';
+}
+
+/*
+ * finding_alerts - false for one that an allow covers, or that is below its
+ * rule's event threshold: it is only recorded.
+ */
 static inline bool
 finding_alerts(const struct finding *f)
 {
-	return f->allow[0] == '\0';
+	return !finding_allowed(f) && (f->marks & MARK_FEW) == 0;
 }
 
 /* finding_done - frees what it owns; zeroes the rest. */

@@ -160,13 +160,14 @@ add_file(struct packs *p, const char *path, struct diag *why)
 	return r == 0 ? add_detectors(p, f, why) : r;
 }
 
+/* A pack, or what its author takes for one; a host refuses the latter, too. */
 static int
 is_pack(const struct dirent *e)
 {
-	size_t n = strlen(e->d_name);
+	const char *dot = strrchr(e->d_name, '.');
 
-	return e->d_name[0] != '.' && n > 5 &&
-	       str_eq(e->d_name + n - 5, ".yaml");
+	return e->d_name[0] != '.' && dot != NULL &&
+	       (strcasecmp(dot, ".yaml") == 0 || strcasecmp(dot, ".yml") == 0);
 }
 
 static int
@@ -183,6 +184,9 @@ add_dir(struct packs *p, const char *dir, struct diag *why)
 		if (r == 0 && str_format(path, sizeof path, "%s/%s", dir,
 				  names[i]->d_name) != 0)
 			r = diag_set(why, -ENAMETOOLONG, "%s: too long", dir);
+		if (r == 0 && !str_eq(strrchr(path, '.'), ".yaml"))
+			r = diag_set(why, -EBADMSG,
+			    "%s: the name of a pack ends in .yaml", path);
 		if (r == 0)
 			r = add_file(p, path, why);
 		free(names[i]);

@@ -20,7 +20,8 @@ struct packs;
 
 /*
  * packs_load - reads every *.yaml of @n directories.
- * Returns 0; -EBADMSG with "file:line:col: text" for what is no pack, for a
+ * Returns 0; -EBADMSG with "file:line:col: text" for what is no pack, for one
+ * whose name is *.yml, as hosts refuse it, for a
  * policy or a view with a fault, and for one whose id is taken; -ENOMEM or
  * -errno, with a sentence.
  */

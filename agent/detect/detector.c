@@ -653,7 +653,8 @@ file_levels(const struct detector *d, struct diag *why)
 {
 	bool text = d->gate != NULL || d->nflags > 0 ||
 		    d->keep_first + d->keep_last > 0 || d->bulk_min > 0 ||
-		    d->bulk_unique > 0;
+		    d->bulk_unique > 0 || d->event_min > 0 ||
+		    d->event_unique > 0;
 
 	if (!filerule_asks(&d->file))
 		return 0;
@@ -1252,7 +1253,6 @@ thresholds(const struct yaml *y, struct detector *d, struct diag *why)
 	static const char *const keys[] = {"event", "bulk", NULL};
 	static const char *const inner[] = {"min", "unique", NULL};
 	const struct yaml *event, *bulk;
-	uint64_t one = 1;
 	int r;
 
 	if (y == NULL)
@@ -1265,17 +1265,11 @@ thresholds(const struct yaml *y, struct detector *d, struct diag *why)
 		return r;
 	if (bulk != NULL && (r = yaml_keys(bulk, "bulk", inner, why)) != 0)
 		return r;
-	for (size_t i = 0; event != NULL && inner[i] != NULL; i++) {
-		const struct yaml *v = yaml_get(event, inner[i]);
-
-		r = yaml_uint(v, 1, UINT32_MAX, &one, why);
-		if (r != 0)
-			return r;
-		if (one > 1)
-			return yaml_fail(v, why,
-			    "an event threshold over 1 is not supported yet");
-	}
-	if ((r = yaml_uint(
+	if ((r = yaml_uint(yaml_get(event, "unique"), 1, 4096, &d->event_unique,
+		 why)) != 0 ||
+	    (r = yaml_uint(yaml_get(event, "min"), 1, UINT32_MAX, &d->event_min,
+		 why)) != 0 ||
+	    (r = yaml_uint(
 		 yaml_get(bulk, "unique"), 1, 4096, &d->bulk_unique, why)) != 0)
 		return r;
 	return yaml_uint(

@@ -200,6 +200,7 @@ struct detector {
 	struct flag flags[RULES_FLAGS_MAX];
 	size_t nflags;
 	uint64_t bulk_unique, bulk_min; /* 0: not asked */
+	uint64_t event_unique, event_min; /* the same */
 	struct allow *own_allows; /* owned */
 	size_t nown_allows;
 	/* Its own, then those of other packs; borrowed, the array is owned. */

@@ -984,6 +984,66 @@ tally_for(struct scan *s, struct lane *l, size_t which)
 	return k != NULL ? &k->tally : NULL;
 }
 
+/* Whether one of these spans, ascending and apart, holds another one. */
+static bool
+spans_hold(const struct span *list, size_t n, struct span at)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (list[mid].from <= at.from)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low > 0 && list[low - 1].to >= at.to;
+}
+
+/* The same among matches that wait, if these will be findings for sure. */
+static bool
+held_hold(const struct lane *l, struct span at)
+{
+	const struct level *last = &l->rule->levels[l->rule->nlevels - 1];
+	size_t low = l->waiting, high = l->nheld;
+
+	if (l->held == NULL || (last->all | last->any | last->none) != 0)
+		return false;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (l->held[mid].value.from <= at.from)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low > l->waiting && l->held[low - 1].value.to >= at.to;
+}
+
+/*
+ * A value with escapes in it may be one as it stands, too: "a%21b" of any
+ * printable bytes. It is one value in one place, counted as it stands. The
+ * first places of each tally are known, which bounds how far this holds.
+ */
+static bool
+stands_plain(const struct scan *s, const struct lane *l, struct span at)
+{
+	static const uint32_t escapes = 1U << DECODE_PERCENT | 1U << DECODE_QP |
+					1U << DECODE_UNICODE |
+					1U << DECODE_HTML;
+	const struct lane *plain = &s->outer->lanes[l - s->lanes];
+
+	if ((s->piece->layers & ~escapes) != 0)
+		return false;
+	for (size_t i = 0; i < plain->ntallies; i++)
+		if (spans_hold(
+			plain->tallies[i].spans, plain->tallies[i].nspans, at))
+			return true;
+	return held_hold(plain, at);
+}
+
 /* Decides how surely, and counts. The value's bytes are in the window. */
 static void
 resolve(struct scan *s, struct lane *l, struct held *h)
@@ -1004,7 +1064,9 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 	    among_add(
 		&l->among, &(struct among_found){h->at, h->end, h->hash}) != 0)
 		s->err = -ENOMEM;
-	if (s->piece != NULL && !unfold_counts(s->piece, h->value))
+	if (s->piece != NULL &&
+	    (!unfold_counts(s->piece, h->value) ||
+		stands_plain(s, l, unfold_span(s->piece, h->value))))
 		return;
 	if (s->explain != NULL && !s->masking) {
 		struct explain_match m = {.confidence = c};
@@ -1580,6 +1642,35 @@ finding_allow(struct finding *f, const struct allow *a)
 	(void)str_copy(f->allow_until, sizeof f->allow_until, a->until);
 }
 
+/*
+ * Whether a rule has found fewer in the piece than make an event: what no allow
+ * covers, at every level, plain and encoded. A value at two of these counts
+ * twice, so that the doubt is for the event.
+ */
+static bool
+is_few(const struct scan *s, const struct lane *l)
+{
+	const struct detector *d = l->rule;
+	size_t lane = (size_t)(l - s->lanes);
+	uint64_t count = 0, unique = 0;
+
+	if (d->event_min <= 1 && d->event_unique <= 1)
+		return false;
+	for (size_t i = 0; i < CONFIDENCES; i++) {
+		count += l->tallies[i].count;
+		unique += l->tallies[i].used;
+	}
+	for (size_t i = 0; i < s->layered.n; i++) {
+		const struct layered *k = &s->layered.list[i];
+
+		if (k->lane != lane || k->which >= CONFIDENCES)
+			continue;
+		count += k->tally.count;
+		unique += k->tally.used;
+	}
+	return count < d->event_min || unique < d->event_unique;
+}
+
 static int
 finding_of(const struct scan *s, struct lane *l, struct tally *t, size_t which,
     struct finding *f)
@@ -1596,6 +1687,8 @@ finding_of(const struct scan *s, struct lane *l, struct tally *t, size_t which,
 	f->unique_capped = t->capped;
 	f->marks = MARKS & (uint8_t)~t->lacking;
 	f->test_data = (f->marks & MARK_TEST_DATA) != 0;
+	if (which < CONFIDENCES && is_few(s, l))
+		f->marks |= MARK_FEW;
 	f->bulk = (d->bulk_unique > 0 && t->used >= d->bulk_unique) ||
 		  (d->bulk_min > 0 && t->count >= d->bulk_min);
 	f->tag_set = s->key_set && l->member == NULL;

@@ -145,6 +145,19 @@ out=$("$BIN/chaperone" scan --json --rules rules one.txt 2>/dev/null)
 is "$? $(jq -c '[.findings[] | [.detector, .flags, .allow.id]] | sort' <<<"$out")" \
 	'1 [["house.member",["expired","sample"],"manual"],["house.password",null,null]]' \
 	"a finding tells its flags and its allow"
+# Fewer than make an event are told, and raise no alert.
+cp -r rules few
+sed -i 's/event: {unique: 1}/event: {unique: 2}/' few/all.yaml
+printf 'member no 7992 7398 721\n' >few.txt
+out=$("$BIN/chaperone" scan --json --rules few few.txt 2>/dev/null)
+is "$? $(jq -c 'select(.findings) | [.findings[] | [.detector, .count, .flags]]' <<<"$out")" \
+	'0 [["house.member",1,["below_event"]]]' "one is too few for an event"
+"$BIN/chaperone" scan --rules few few.txt 2>&1 | grep -q '^  few: 1 more findings'
+is $? 0 "and the sum tells it"
+printf 'member no 7992 7398 739\n' >>few.txt
+out=$("$BIN/chaperone" scan --json --rules few few.txt 2>/dev/null)
+is "$? $(jq -c 'select(.findings) | [.findings[] | [.detector, .unique, .flags]]' <<<"$out")" \
+	'1 [["house.member",2,null]]' "two make one"
 printf 'pack: {id: p, version: 1.0.0, format: 1}\npolicies:\n' >rules/p.yaml
 sed -n '/^policies:/,$p' rules/all.yaml | tail -n +2 |
 	sed 's/house.many/site.many/' >>rules/p.yaml

@@ -148,7 +148,6 @@ test_not_yet(void **state UNUSED)
 	    {{.more = "    tests: [{file: a, expect: low}]\n"}, "file"},
 	    {{.more = "    tests: [{text: a, wrap: [zip], expect: low}]\n"},
 		"wrap"},
-	    {{.more = "    thresholds: {event: {unique: 2}}\n"}, "over 1"},
 	    {{.primary = "function: f"}, "function"},
 	    {{.primary = "fingerprint: {index: i}"}, "fingerprint"},
 	    {{.primary = "fingerprint: {set: s}"}, "fingerprint"},

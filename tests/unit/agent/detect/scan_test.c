@@ -559,6 +559,7 @@ struct one_got {
 	unsigned n;
 	uint64_t count[CONFIDENCE_HIGH + 1], unique[CONFIDENCE_HIGH + 1];
 	bool test[CONFIDENCE_HIGH + 1], bulk[CONFIDENCE_HIGH + 1];
+	bool alerts;
 	struct span first[CONFIDENCE_HIGH + 1];
 	char mask[48];
 	uint8_t tag[FINDING_TAG_LEN];
@@ -571,6 +572,7 @@ on_one(void *ctx, struct finding *f)
 	struct one_got *g = ctx;
 
 	g->n++;
+	g->alerts = finding_alerts(f);
 	g->count[f->confidence] = f->count;
 	g->unique[f->confidence] = f->unique;
 	g->test[f->confidence] = f->test_data;
@@ -923,6 +925,88 @@ test_mask(void **state UNUSED)
 	assert_int_equal(scan_end(s, NULL, NULL, NULL), 0);
 }
 
+/* One value in one place is one, however many ways there are to read it. */
+static void
+test_counted_once(void **state UNUSED)
+{
+	OWN(ruleset_freep)
+	struct ruleset *r =
+	    one("    decode: [percent, qp, base64]\n"
+		"    primary: {pattern: 'pw=(?P<v>[!-~]{8,20})',"
+		" secret: v}\n"
+		"    levels: [{confidence: low, all: []}]\n");
+	OWN(ruleset_freep)
+	struct ruleset *w =
+	    one("    decode: [percent]\n"
+		"    primary: {pattern: 'pw=(?P<v>[!-~]{8,20})',"
+		" secret: v}\n"
+		"    levels: [{confidence: high, all: [{count: "
+		"{min: 2, within: 4KiB}}]}, {confidence: low, "
+		"all: []}]\n");
+	static const struct {
+		const char *text;
+		unsigned findings; /* one as it stands, one for each layer */
+		uint64_t count;
+	} rows[] = {
+	    {"x pw=aB3%21aB3%21 y", 1, 1},
+	    {"x pw%3DaB3!aB3%21cd y", 1, 1},
+	    {"pw=aB3%21aB3%21 and pw=cD3%21cD3%21", 1, 2},
+	    {"pw=aB3%21aB3%21 and pw%3DcD3!cD3!cD%21", 2, 1},
+	    {"pw=YUIzIWFCMyFhQjMhYUIzIQ==", 2, 1},
+	    {"pw=YUIzIWFCMyFh cHc9YUIzIWFCMyE=", 2, 2},
+	};
+	OWN(scan_freep) struct scan *s = NULL;
+	OWN(scan_freep) struct scan *waits = NULL;
+	struct one_got g;
+
+	assert_int_equal(scan_new(r, &s), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		g = scan_one(s, rows[i].text);
+		if (g.n != rows[i].findings ||
+		    g.count[CONFIDENCE_LOW] != rows[i].count)
+			fail_msg("\"%s\": %u findings, %llu", rows[i].text, g.n,
+			    (unsigned long long)g.count[CONFIDENCE_LOW]);
+	}
+	/* Matches that wait for others are known, too. */
+	assert_int_equal(scan_new_sized(w, 1, &waits), 0);
+	g = scan_one(waits, "x pw=aB3%21aB3%21 y");
+	assert_int_equal(g.n, 1);
+	assert_int_equal(g.count[CONFIDENCE_LOW], 1);
+}
+
+/* Fewer than make an event are found, counted, and raise no alert. */
+static void
+test_event(void **state UNUSED)
+{
+	OWN(ruleset_freep)
+	struct ruleset *r =
+	    one("    decode: [percent]\n"
+		"    primary: {pattern: 'N\\d{4}'}\n"
+		"    levels: [{confidence: low, all: []}]\n"
+		"    thresholds: {event: {unique: 3, min: 4}}\n");
+	static const struct {
+		const char *text;
+		bool alerts;
+	} rows[] = {
+	    {"N0001 N0002 N0003 N0004", true},
+	    {"N0001 N0001 N0002 N0003", true},
+	    {"N0001 N0002 N0003", false},
+	    {"N0001 N0001 N0001 N0001", false},
+	    {"N0001 N0002 N0003 %4e%30%30%30%34", true},
+	    {"N0001 N0002 %4e%30%30%30%34", false},
+	};
+	OWN(scan_freep) struct scan *s = NULL;
+
+	assert_int_equal(scan_new(r, &s), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct one_got g = scan_one(s, rows[i].text);
+
+		assert_true(g.n > 0);
+		if (g.alerts != rows[i].alerts)
+			fail_msg("\"%s\"", rows[i].text);
+	}
+}
+
 int
 main(void)
 {
@@ -941,6 +1025,8 @@ main(void)
 	    cmocka_unit_test(test_gate_and_entropy),
 	    cmocka_unit_test(test_tags),
 	    cmocka_unit_test(test_mask),
+	    cmocka_unit_test(test_counted_once),
+	    cmocka_unit_test(test_event),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

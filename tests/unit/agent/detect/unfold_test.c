@@ -926,6 +926,7 @@ put_encoded(struct buf *out, size_t most)
 struct got {
 	struct buf all;
 	struct buf spans[RULES_N];
+	struct buf plain[RULES_N]; /* struct span each */
 };
 
 static void
@@ -941,7 +942,9 @@ on_found(void *ctx, struct finding *f)
 		buf_printf(&g->all, " %llu-%llu",
 		    (unsigned long long)f->spans[k].from,
 		    (unsigned long long)f->spans[k].to);
-		if (f->decode[0] != '\0')
+		if (f->decode[0] == '\0')
+			buf_put(&g->plain[i], &f->spans[k], sizeof f->spans[k]);
+		else
 			buf_printf(&g->spans[i], "%s %llu-%llu\n", f->decode,
 			    (unsigned long long)f->spans[k].from,
 			    (unsigned long long)f->spans[k].to);
@@ -953,16 +956,20 @@ static void
 got_init(struct got *g)
 {
 	buf_init(&g->all, 16 << 20);
-	for (size_t i = 0; i < RULES_N; i++)
+	for (size_t i = 0; i < RULES_N; i++) {
 		buf_init(&g->spans[i], 16 << 20);
+		buf_init(&g->plain[i], 16 << 20);
+	}
 }
 
 static void
 got_done(struct got *g)
 {
 	buf_done(&g->all);
-	for (size_t i = 0; i < RULES_N; i++)
+	for (size_t i = 0; i < RULES_N; i++) {
 		buf_done(&g->spans[i]);
+		buf_done(&g->plain[i]);
+	}
 }
 
 static void
@@ -1021,6 +1028,51 @@ sorted(struct buf *b)
 	return out;
 }
 
+/* Whether a line "percent 12-23" is of escapes within what stands plain. */
+static bool
+stands_plain(const char *line, const struct buf *plain)
+{
+	static const char *const packed[] = {
+	    "base64", "base64url", "hex", "gzip", "zlib"};
+	size_t path = strcspn(line, " ");
+	char *end;
+	uint64_t from = strtoull(line + path, &end, 10);
+	uint64_t to = strtoull(end + 1, NULL, 10);
+	struct span s;
+
+	for (size_t i = 0; i < ARRAY_LEN(packed); i++) {
+		const char *p = strstr(line, packed[i]);
+
+		if (p != NULL && p < line + path)
+			return false;
+	}
+	for (size_t i = 0; i < plain->len; i += sizeof s) {
+		memcpy(&s, plain->data + i, sizeof s);
+		if (s.from <= from && to <= s.to)
+			return true;
+	}
+	return false;
+}
+
+/* Such values are counted as they stand, and once. */
+static void
+drop_plain(struct buf *wanted, const struct buf *plain)
+{
+	OWN(buf_done) struct buf left = {0};
+	const char *p = buf_text(wanted);
+
+	buf_init(&left, 16 << 20);
+	while (p != NULL && *p != '\0') {
+		size_t n = strcspn(p, "\n") + 1;
+
+		if (!stands_plain(p, plain))
+			buf_put(&left, p, n);
+		p += n;
+	}
+	buf_reset(wanted);
+	buf_put(wanted, left.data, left.len);
+}
+
 static void
 check_oracle(const struct buf *text, struct got *g, uint64_t at_seed)
 {
@@ -1033,6 +1085,8 @@ check_oracle(const struct buf *text, struct got *g, uint64_t at_seed)
 		body_put(&t, text->data[i], i, i + 1, true, false);
 	ref_layers(&t, "", 0, 0, -1, &w);
 	for (size_t i = 0; i < RULES_N; i++) {
+		drop_plain(&w.spans[i], &g->plain[i]);
+
 		OWN_MEM char *a = sorted(&w.spans[i]);
 		OWN_MEM char *b = sorted(&g->spans[i]);
 
