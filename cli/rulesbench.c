@@ -26,6 +26,8 @@
 /* Microseconds a KiB from which a rule is dear, and what it takes to say so. */
 #define DEAR_US 5.0
 #define DEAR_BYTES ((uint64_t)1 << 20)
+/* Matches a MB that are kept, from which a rule is noisy on clean text. */
+#define NOISY_MB 5.0
 #define CORPUS "/usr/share/doc"
 
 struct row {
@@ -89,6 +91,25 @@ is_dear(const struct row *r, uint64_t bytes)
 	return bytes >= DEAR_BYTES && per_kib(r, bytes) > DEAR_US;
 }
 
+/* What is left of its matches is what somebody has to look at. */
+static uint64_t
+fires(const struct row *r)
+{
+	return r->matches > r->refuted ? r->matches - r->refuted : 0;
+}
+
+static double
+per_mb(const struct row *r, uint64_t bytes)
+{
+	return bytes > 0 ? (double)fires(r) * 1e6 / (double)bytes : 0;
+}
+
+static bool
+is_noisy(const struct row *r, uint64_t bytes)
+{
+	return bytes >= DEAR_BYTES && per_mb(r, bytes) > NOISY_MB;
+}
+
 static void
 put_json(const struct row *r, uint64_t bytes)
 {
@@ -106,6 +127,9 @@ put_json(const struct row *r, uint64_t bytes)
 	json_uint(&j, "matches", r->matches);
 	json_uint(&j, "refuted", r->refuted);
 	json_bool(&j, "dear", is_dear(r, bytes));
+	json_uint(&j, "fires", fires(r));
+	json_uint(&j, "fires_per_gb", (uint64_t)(per_mb(r, bytes) * 1000));
+	json_bool(&j, "noisy", is_noisy(r, bytes));
 	json_end_object(&j);
 	cli_line(&b);
 }
@@ -113,9 +137,12 @@ put_json(const struct row *r, uint64_t bytes)
 static void
 put_text(const struct row *r, uint64_t bytes)
 {
-	(void)printf("%10.3f %10" PRIu64 " %9" PRIu64 " %9" PRIu64 "  %s%s\n",
-	    per_kib(r, bytes), r->places, r->matches, r->refuted, r->detector,
-	    is_dear(r, bytes) ? "  dear: over 5 us/KiB" : "");
+	(void)printf("%10.3f %10" PRIu64 " %9" PRIu64 " %9" PRIu64
+		     " %9.2f  %s%s%s\n",
+	    per_kib(r, bytes), r->places, r->matches, r->refuted,
+	    per_mb(r, bytes), r->detector,
+	    is_dear(r, bytes) ? "  dear: over 5 us/KiB" : "",
+	    is_noisy(r, bytes) ? "  noisy: over 5 fires/MB" : "");
 }
 
 static void
@@ -188,8 +215,9 @@ run(int argc, char **argv)
 		if (job.n > 0)
 			qsort(job.rows, job.n, sizeof *job.rows, dear_first);
 		if (!job.json)
-			(void)printf("%10s %10s %9s %9s  %s\n", "US/KIB",
-			    "PLACES", "MATCHES", "REFUTED", "DETECTOR");
+			(void)printf("%10s %10s %9s %9s %9s  %s\n", "US/KIB",
+			    "PLACES", "MATCHES", "REFUTED", "FIRES/MB",
+			    "DETECTOR");
 		for (size_t i = 0; i < job.n; i++) {
 			if (job.json)
 				put_json(&job.rows[i], p.bytes);
@@ -211,10 +239,12 @@ const struct rules_verb rulesbench_verb = {
 	"  US/KIB   microseconds of work for this rule in each KiB of text\n"
 	"  PLACES   where its pattern was tried, since something led there\n"
 	"  MATCHES  of the pattern; REFUTED of these by keyword, entropy or\n"
-	"           validator\n\n"
+	"           validator\n"
+	"  FIRES/MB matches that were left, in each 1000000 bytes\n\n"
 	"The one pass that leads there serves all rules and is not in it. A\n"
 	"rule over 5 us/KiB is dear: give it a keyword, or a narrower\n"
-	"beginning. Without PATH: " CORPUS ".\n\n"
+	"beginning. One over 5 fires/MB on text that holds nothing is noisy: ask\n"
+	"for evidence. Without PATH: " CORPUS ".\n\n"
 	"Exit: 0, 2 usage, 3 a rule is refused.\n",
     .run = run,
 };

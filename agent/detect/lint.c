@@ -20,13 +20,15 @@ enum {
 	SHORT_KEYWORD = 3,
 	OVERLAP_PERCENT = 80,
 	OVERLAP_TESTS = 3, /* positive samples from which it is judged */
+	LIVE_BODY = 16, /* bytes behind an issuer's prefix */
+	LIVE_MILLI = 3500, /* bits a byte of them, times 1000 */
 	SPANS_MAX = 64,
 	FOUND_MAX = 256,
 };
 
 /* What can be quieted. */
 static const char *const WARNINGS[] = {"no-reference", "old-regime",
-    "few-tests", "short-keyword", "overlap", "dear-layer", NULL};
+    "few-tests", "short-keyword", "live-sample", "overlap", "dear-layer", NULL};
 
 /* Regulations that another one replaced, and by which. */
 static const struct {
@@ -120,6 +122,58 @@ acceptance(const struct detector *d)
 	return rate;
 }
 
+/* What issuers begin their tokens with. */
+static const char *const ISSUERS[] = {"AIza", "AKIA", "ASIA", "SG.", "dop_v1_",
+    "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-", "hf_",
+    "npm_", "pypi-", "rk_live_", "shpat_", "sk-ant-", "sk-proj-", "sk_live_",
+    "xapp-", "xoxb-", "xoxp-", "ya29."};
+
+/* Whether a token could be somebody's: random, and in no manual. */
+static bool
+is_live(const char *token, size_t len, size_t prefix)
+{
+	static const char *const checks[] = {
+	    "not_published", "not_placeholder", "random_shape"};
+	const uint8_t *t = (const uint8_t *)token;
+
+	if (len < prefix + LIVE_BODY ||
+	    validate_entropy(t + prefix, len - prefix) < LIVE_MILLI)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		const struct validator *v = validator_find(checks[i]);
+
+		must(v != NULL);
+		/* The prefix is no part of what a generator made. */
+		if (!v->ok(i < 2 ? t : t + prefix, i < 2 ? len : len - prefix))
+			return false;
+	}
+	return true;
+}
+
+/* A sample that push protection would stop, and a reader should, too. */
+static void
+lint_live(const struct detector *d, const struct sample *s, struct loader *l)
+{
+	static const char token[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+
+	/* Of base64 the pack's author was careful already. */
+	if (s->decoded != NULL || s->text == NULL || quieted(d, "live-sample"))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(ISSUERS); i++) {
+		const char *at = strstr(s->text, ISSUERS[i]);
+
+		if (at == NULL ||
+		    !is_live(at, strspn(at, token), strlen(ISSUERS[i])))
+			continue;
+		loader_note(l, s->at, false, false, "live-sample",
+		    "a sample of %s looks like a token in use; make one up, "
+		    "with a run such as 0000, or write it as base64",
+		    d->id);
+		return;
+	}
+}
+
 static void
 lint_samples(const struct detector *d, struct loader *l)
 {
@@ -134,6 +188,7 @@ lint_samples(const struct detector *d, struct loader *l)
 		positive = positive || s->expect != CONFIDENCE_NONE;
 		negative = negative || s->expect == CONFIDENCE_NONE;
 		runs++;
+		lint_live(d, s, l);
 		for (const struct yaml *y =
 			 s->encodings != NULL ? s->encodings->child : NULL;
 		     y != NULL; y = y->next)

@@ -78,6 +78,8 @@ has no-negative-test error 9 '/expect: none/d'
 has failing-test error 24 's/"B-1123456"/"B-2123456"/'
 has few-tests warning 12 's/status: test/status: stable/'
 
+token=ghp_Xk7TqLm2RvW9sPz4
+has live-sample warning 24 's/"B-1123456"/"B-1123456 '"$token"'uYbN8dHc3JfE6gAo"/'
 # ---- strength ----
 has weak-high error 9 's/prefilter: .*/prefilter: {reason: r}/
 	s/high, all: .*/high, all: []}/'

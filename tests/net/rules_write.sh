@@ -112,6 +112,15 @@ seq -f 'a line with badge BDG-%06.0f and x@mail.example.org' 20000 >in/big
 rules bench --json one in/big >out
 is "$? $(jq -c 'select(.kind == "cost") | [.detector, .places > 0, .matches]' \
 	out)" '0 ["acme.badge",true,20000]' "bench tells what a rule had to do"
+is "$(jq -c 'select(.kind == "cost") | [.fires, .noisy,
+	(.fires_per_gb - .fires * 1000000000 / '$(stat -c %s in/big)' | fabs) <= 1]' out)" \
+	'[20000,false,true]' "how often it fires, in a corpus too small to call it noisy"
+for i in {1..3}; do cat in/big; done >in/bigger
+is "$(rules bench --json one in/bigger | jq -c 'select(.kind == "cost") |
+	[.fires, .noisy]')" '[60000,true]' "noisy in a larger one"
+rules bench one in/bigger 2>/dev/null | grep -q 'acme.badge.*  noisy: over 5 fires/MB$'
+is $? 0 "as a word for people"
+rm in/bigger
 is "$(tail -n 1 out | jq -c '[.kind, .files, .bytes]')" \
 	"[\"corpus\",1,$(stat -c %s in/big)]" "and over what"
 rules bench --json "$SRC/rules" in >out
