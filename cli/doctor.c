@@ -554,10 +554,10 @@ run(int argc, char **argv)
 		    path, sizeof path, "%s/active/agent.yaml", state);
 	if (r == 0)
 		r = config_read(path, &d->config, &why);
-	d->has_config = r == 0;
 	if (r == 0)
 		r = str_copy(d->state, sizeof d->state, d->config.state);
-	else
+	d->has_config = r == 0;
+	if (r != 0)
 		(void)str_copy(d->found, sizeof d->found, why.text);
 	r = examine(d);
 	config_done(&d->config);

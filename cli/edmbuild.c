@@ -515,9 +515,11 @@ write_both(struct build *b)
 static int
 name_of(struct build *b)
 {
-	const char *slash = strrchr(b->table, '/');
-	const char *base = slash != NULL ? slash + 1 : b->table;
+	const char *slash, *base;
 
+	must(b->table != NULL);
+	slash = strrchr(b->table, '/');
+	base = slash != NULL ? slash + 1 : b->table;
 	if (b->name == NULL) {
 		if (column_name(base, strcspn(base, "."), b->own_name) != 0)
 			return diag_set(&b->why, -EINVAL,
@@ -559,6 +561,7 @@ options(int argc, char **argv, struct build *b)
 		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
 		const char **to = NULL;
 
+		must(argv[i] != NULL);
 		if (str_eq(argv[i], "--primary"))
 			to = &b->primary;
 		else if (str_eq(argv[i], "--secondary"))

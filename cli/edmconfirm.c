@@ -296,6 +296,7 @@ options(int argc, char **argv, struct confirm *c, const char **file)
 		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
 		int r = 0;
 
+		must(argv[i] != NULL);
 		if (str_eq(argv[i], "--json")) {
 			c->json = true;
 		} else if (str_eq(argv[i], "--key") && next != NULL) {

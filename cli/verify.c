@@ -730,7 +730,7 @@ int
 verify_log(struct verify *v, const char *path, struct diag *why)
 {
 	OWN_MEM struct past *past = NULL;
-	uint32_t newest;
+	uint32_t newest = 0;
 	int r = find_newest(path, &newest);
 
 	if (r != 0)

@@ -64,14 +64,13 @@ expose_check(const struct expose_ask *a, struct diag *why)
 	else if (!index && a->provider[0] == '\0')
 		(void)diag_set(why, -EINVAL, "a report needs a provider");
 	else if (!str_utf8(a->provider, strlen(a->provider)) ||
-		 !str_utf8(a->user, strlen(a->user)))
+		 !str_utf8(a->user, strlen(a->user)) ||
+		 !str_utf8(view_of(a), strlen(view_of(a))))
 		(void)diag_set(why, -EINVAL, "a name is not UTF-8");
 	else if (a->user[0] == '\0')
 		(void)diag_set(why, -EINVAL, "nobody asks");
 	else if (form_named(a->format) == NULL)
 		(void)diag_set(why, -EINVAL, "the format is html, json or csv");
-	else if (!str_utf8(view_of(a), strlen(view_of(a))))
-		(void)diag_set(why, -EINVAL, "a name is not UTF-8");
 	else if (view_of(a)[0] != '\0' && find_view(a) == NULL)
 		(void)diag_set(why, -EINVAL,
 		    a->packs == NULL

@@ -296,6 +296,7 @@ serve(struct proc_peer *store)
 {
 	int r = heads_begin(self.heads), got = -EAGAIN;
 
+	must(store != NULL);
 	self.n = 0;
 	while (r == 0 && self.n < GROUP_MAX) {
 		size_t before = self.n;

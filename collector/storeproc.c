@@ -342,9 +342,9 @@ static int
 cosign(struct store_due *d)
 {
 	const uint64_t first = d->first;
-	uint64_t held, before = UINT64_MAX;
-	const uint8_t *note;
-	size_t len;
+	uint64_t held = 0, before = UINT64_MAX;
+	const uint8_t *note = NULL;
+	size_t len = 0;
 	int r;
 
 	for (;;) {

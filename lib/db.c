@@ -349,6 +349,7 @@ db_version(struct db *db, int64_t *out)
 
 	if (r != 0)
 		return r;
+	must(s != NULL);
 	r = stmt_step(s);
 	if (r == 1)
 		*out = stmt_int(s, 0);

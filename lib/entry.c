@@ -284,8 +284,9 @@ make_disclosure(
 		return r;
 	buf_init(&text, ENTRY_DISCLOSURE_MAX);
 	str_base64url(&text, plain.data, plain.len);
-	if (buf_error(&text) != 0)
-		return buf_error(&text);
+	r = buf_error(&text);
+	if (r != 0)
+		return r;
 	out->text = calloc(1, text.len + 1);
 	if (out->text == NULL)
 		return -ENOMEM;

@@ -123,7 +123,7 @@ opens_next(struct opens *o UNUSED, struct open_event *e UNUSED)
 }
 
 int
-opens_object(const struct opens *o UNUSED, const struct open_event *e UNUSED)
+opens_object(struct opens *o UNUSED, const struct open_event *e UNUSED)
 {
 	return -ESTALE;
 }

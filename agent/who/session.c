@@ -339,8 +339,9 @@ take_head(const char **p, const char *end, int64_t *logged_us)
 		    clock_parse(text, logged_us) != 0)
 			*logged_us = 0;
 	} else {
-		if (word(p, end, &n) == NULL || word(p, end, &n) == NULL)
-			return false;
+		for (int i = 0; i < 2; i++)
+			if (word(p, end, &n) == NULL)
+				return false;
 		*logged_us = parse_old_time(start, (size_t)(*p - start));
 		if (*logged_us == 0)
 			return false;

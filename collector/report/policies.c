@@ -326,6 +326,7 @@ take_event(struct policies_work *w, struct condition *c,
 	slot = exposure_add(&c->events, &c->n, sizeof *slot);
 	if (slot == NULL)
 		return -ENOMEM;
+	must(o != NULL);
 	*slot = (struct event){.of = o, .n = v->unique, .at_us = v->at_us};
 	o->capped |= v->capped;
 	c->capped |= v->capped;

@@ -34,10 +34,12 @@ decode(const uint8_t *p, size_t len, char *out, size_t size)
 		int c = p[i] == '+' ? ' ' : p[i];
 
 		if (c == '%') {
-			if (len - i < 3 || hex(p[i + 1]) < 0 ||
-			    hex(p[i + 2]) < 0)
+			int high = len - i < 3 ? -1 : hex(p[i + 1]);
+			int low = len - i < 3 ? -1 : hex(p[i + 2]);
+
+			if (high < 0 || low < 0)
 				return -EBADMSG;
-			c = hex(p[i + 1]) << 4 | hex(p[i + 2]);
+			c = high << 4 | low;
 			i += 2;
 		}
 		if (c == 0 || n + 1 >= size)
