@@ -5,7 +5,7 @@
  * Owns: the tables of all shapes, and the order of looks. First each place is
  * held against sixteen buckets of shapes by the classes of its first bytes,
  * many places at a time where the processor can; what passes is held against
- * every shape of its buckets at once, one bit a shape and one table a place,
+ * the shapes of its buckets, 64 at once, one bit a shape and one table a place,
  * until no bit is left.
  * Never: knows a rule. A shape is what pattern.c derived from a pattern, so
  * that there is nothing here that could disagree with it.
@@ -18,17 +18,20 @@
 
 #include "lib/own.h"
 
-enum { LOT = 128 }; /* shapes that are looked at together */
-
-/* One bit a shape; the compiler has instructions for all of it at once. */
-typedef uint64_t lot __attribute__((vector_size(LOT / 8)));
+enum {
+	LOT = 64, /* shapes that are looked at together */
+	/* Tables of a lot: of the byte before the first place, then of places. */
+	ROWS = 1 + PATTERN_PLACES,
+};
 
 struct sieve {
-	size_t lots;
-	unsigned depth; /* places that say anything */
-	lot *of; /* [lot][bucket]: its shapes; owned */
-	lot *before; /* [lot][byte]; owned */
-	lot *at; /* [lot][place][byte]; owned */
+	/* The lots of bucket b are those from first[b] up to first[b + 1]. */
+	uint16_t first[SIEVE_BUCKETS + 1];
+	/* Where a byte's column begins; those that no shape tells apart share. */
+	uint16_t column[256];
+	unsigned columns;
+	uint64_t *table; /* [lot][column][row], one bit a shape; owned */
+	uint64_t *all; /* [lot]: its shapes; owned */
 	uint16_t *shape; /* of each bit; owned */
 	struct sieve_front front;
 	sieve_front_fn *vector;
@@ -253,42 +256,94 @@ put_front(struct sieve_front *f, const struct classes *c,
 			}
 }
 
-static void
-put_shape(struct sieve *v, const struct shape *s, size_t slot)
+/* The set of a shape that is held against a row's byte. */
+static const struct byteset *
+row_set(const struct shape *s, unsigned row)
 {
-	size_t at = slot / LOT;
-	unsigned word = slot % LOT / 64;
-	uint64_t one = (uint64_t)1 << slot % 64;
-	lot *rows = v->at + at * PATTERN_PLACES * 256;
+	return row == 0 ? &s->before : &s->at[row - 1];
+}
 
+/* Parts the columns whose bytes a set has only some of. */
+static void
+part_columns(struct sieve *v, const struct byteset *s)
+{
+	bool in[256] = {false}, out[256] = {false};
+	uint16_t moved[256] = {0}; /* the new column of those in the set */
+
+	for (unsigned c = 0; c < 256; c++)
+		(byteset_has(s, (uint8_t)c) ? in : out)[v->column[c]] = true;
 	for (unsigned c = 0; c < 256; c++) {
-		if (byteset_has(&s->before, (uint8_t)c))
-			v->before[at * 256 + c][word] |= one;
-		for (unsigned i = 0; i < PATTERN_PLACES; i++) {
-			if (byteset_has(&s->at[i], (uint8_t)c))
-				rows[i * 256 + c][word] |= one;
-			else if (i >= v->depth)
-				v->depth = i + 1;
-		}
+		uint16_t old = v->column[c];
+
+		if (!byteset_has(s, (uint8_t)c) || !in[old] || !out[old])
+			continue;
+		if (moved[old] == 0)
+			moved[old] = (uint16_t)v->columns++;
+		v->column[c] = moved[old];
 	}
 }
 
+static void
+put_columns(struct sieve *v, const struct member *m, size_t n)
+{
+	const struct byteset *last = NULL;
+
+	v->columns = 1;
+	for (size_t k = 0; k < n; k++)
+		for (unsigned i = 0; i < ROWS; i++) {
+			const struct byteset *s = row_set(m[k].shape, i);
+
+			/* Many places are like the one before them. */
+			if (last == NULL || memcmp(s, last, sizeof *s) != 0)
+				part_columns(v, s);
+			last = s;
+		}
+	for (unsigned c = 0; c < 256; c++)
+		v->column[c] = (uint16_t)(v->column[c] * ROWS);
+}
+
+static void
+put_shape(struct sieve *v, const struct shape *s, size_t lot, uint64_t one)
+{
+	uint64_t *table = v->table + lot * ROWS * v->columns;
+
+	v->all[lot] |= one;
+	for (unsigned i = 0; i < ROWS; i++) {
+		const struct byteset *set = row_set(s, i);
+
+		for (unsigned c = 0; c < 256; c++)
+			if (byteset_has(set, (uint8_t)c))
+				table[v->column[c] + i] |= one;
+	}
+}
+
+/* @m is sorted by bucket; each begins a lot. */
 static int
 put_tables(struct sieve *v, const struct member *m, size_t n)
 {
-	v->lots = (n + LOT - 1) / LOT;
-	v->before = calloc(256 * v->lots, sizeof *v->before);
-	v->at = calloc(256 * PATTERN_PLACES * v->lots, sizeof *v->at);
-	v->shape = calloc(LOT * v->lots, sizeof *v->shape);
-	v->of = calloc(SIEVE_BUCKETS * v->lots, sizeof *v->of);
-	if (v->before == NULL || v->at == NULL || v->shape == NULL ||
-	    v->of == NULL)
+	size_t in[SIEVE_BUCKETS] = {0}, used = 0;
+
+	for (size_t k = 0; k < n; k++)
+		in[m[k].bucket]++;
+	for (unsigned b = 0; b < SIEVE_BUCKETS; b++)
+		v->first[b + 1] =
+		    (uint16_t)(v->first[b] + (in[b] + LOT - 1) / LOT);
+	put_columns(v, m, n);
+	v->table = calloc((size_t)v->first[SIEVE_BUCKETS] * ROWS * v->columns,
+	    sizeof *v->table);
+	v->all = calloc(v->first[SIEVE_BUCKETS], sizeof *v->all);
+	v->shape =
+	    calloc((size_t)v->first[SIEVE_BUCKETS] * LOT, sizeof *v->shape);
+	if (v->table == NULL || v->all == NULL || v->shape == NULL)
 		return -ENOMEM;
-	for (size_t k = 0; k < n; k++) {
-		v->shape[k] = m[k].id;
-		v->of[k / LOT * SIEVE_BUCKETS + m[k].bucket][k % LOT / 64] |=
-		    (uint64_t)1 << k % 64;
-		put_shape(v, m[k].shape, k);
+	for (size_t k = 0; k < n; k++, used++) {
+		size_t lot;
+
+		if (k == 0 || m[k].bucket != m[k - 1].bucket)
+			used = 0;
+		lot = v->first[m[k].bucket] + used / LOT;
+		v->shape[lot * LOT + used % LOT] = m[k].id;
+		put_shape(v, m[k].shape, lot, (uint64_t)1 << used % LOT);
 	}
 	return 0;
 }
@@ -338,10 +393,9 @@ sieve_free(struct sieve *v)
 {
 	if (v == NULL)
 		return;
-	free(v->before);
-	free(v->at);
+	free(v->table);
+	free(v->all);
 	free(v->shape);
-	free(v->of);
 	free(v);
 }
 
@@ -357,61 +411,78 @@ struct look {
 	void *ctx;
 };
 
-static bool
-empty(lot left)
+static void
+tell(const struct look *l, size_t at, size_t lot, uint64_t left)
 {
-	return (left[0] | left[1]) == 0;
+	for (; left != 0; left &= left - 1)
+		l->fn(l->ctx,
+		    l->v->shape[lot * LOT + (size_t)__builtin_ctzll(left)], at);
 }
 
-static void
-tell(const struct look *l, size_t at, size_t n, lot left)
+/* The shapes that one row leaves; @p is at the first place. */
+static uint64_t
+row(const struct sieve *v, const uint64_t *table, const uint8_t *p, int i)
 {
-	for (unsigned w = 0; w < LOT / 64; w++)
-		for (uint64_t bits = left[w]; bits != 0; bits &= bits - 1)
-			l->fn(l->ctx,
-			    l->v->shape[n * LOT + w * 64 +
-					(size_t)__builtin_ctzll(bits)],
-			    at);
+	return table[v->column[p[i - 1]] + i];
 }
 
 /*
- * Holds one place against the shapes of a lot: first what the front did not
- * see, since there most of them end.
+ * Holds one place against a lot: first what the front did not see, since there
+ * most shapes end. Rows go together: one more costs less than a wrong guess.
  */
 static void
-look_lot(const struct look *l, size_t at, size_t n, lot left)
+look_lot(const struct look *l, size_t at, size_t lot)
 {
 	const struct sieve *v = l->v;
-	const lot *rows = v->at + n * PATTERN_PLACES * 256;
+	const uint64_t *t = v->table + lot * ROWS * v->columns;
 	const uint8_t *p = l->text + at;
-	size_t most = l->len - at < v->depth ? l->len - at : v->depth;
-	size_t front = most < SIEVE_FRONT ? most : SIEVE_FRONT;
+	uint64_t left = v->all[lot];
 
-	left &= rows[*p];
-	for (size_t i = SIEVE_FRONT; i < most; i++) {
-		left &= rows[i * 256 + p[i]];
-		if (empty(left))
-			return;
-	}
+	left &= row(v, t, p, 1) & row(v, t, p, 2) & row(v, t, p, 3) &
+		row(v, t, p, SIEVE_FRONT + 1) & row(v, t, p, SIEVE_FRONT + 2) &
+		row(v, t, p, SIEVE_FRONT + 3) & row(v, t, p, SIEVE_FRONT + 4);
+	if (left == 0)
+		return;
+	left &= row(v, t, p, 0);
+	for (int i = 4; i <= SIEVE_FRONT && left != 0; i++)
+		left &= row(v, t, p, i);
+	for (int i = SIEVE_FRONT + 5; i < ROWS && left != 0; i++)
+		left &= row(v, t, p, i);
+	tell(l, at, lot, left);
+}
+
+/* The same close to an end of the text, which fits every shape. */
+static void
+look_end(const struct look *l, size_t at, size_t lot)
+{
+	const struct sieve *v = l->v;
+	const uint64_t *t = v->table + lot * ROWS * v->columns;
+	const uint8_t *p = l->text + at;
+	size_t most = l->len - at;
+	uint64_t left = v->all[lot];
+
 	if (at > 0)
-		left &= v->before[n * 256 + p[-1]];
-	for (size_t i = 1; i < front && !empty(left); i++)
-		left &= rows[i * 256 + p[i]];
-	tell(l, at, n, left);
+		left &= row(v, t, p, 0);
+	for (int i = 1; i < ROWS && (size_t)i <= most; i++)
+		left &= row(v, t, p, i);
+	tell(l, at, lot, left);
 }
 
 /* Holds one place against the shapes of some buckets. */
 static void
 look(const struct look *l, size_t at, unsigned buckets)
 {
-	for (size_t n = 0; n < l->v->lots; n++) {
-		lot left = {0};
+	const struct sieve *v = l->v;
+	bool inside = at > 0 && l->len - at >= PATTERN_PLACES;
 
-		for (unsigned b = buckets; b != 0; b &= b - 1)
-			left |= l->v->of[n * SIEVE_BUCKETS +
-					 (unsigned)__builtin_ctz(b)];
-		if (!empty(left))
-			look_lot(l, at, n, left);
+	for (; buckets != 0; buckets &= buckets - 1) {
+		unsigned b = (unsigned)__builtin_ctz(buckets);
+
+		for (size_t n = v->first[b]; n < v->first[b + 1]; n++)
+			if (inside)
+				look_lot(l, at, n);
+			else
+				look_end(l, at, n);
 	}
 }
 
