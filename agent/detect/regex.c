@@ -29,6 +29,7 @@ enum {
 
 struct regex {
 	pcre2_code *code;
+	int groups; /* with group 0 */
 	bool jit;
 };
 
@@ -88,6 +89,7 @@ regex_new(const char *pattern, struct regex **out, struct diag *why)
 			       : "the pattern has more than 7 groups; use "
 				 "(?:…) for those that are not named");
 	}
+	r->groups = (int)groups + 1;
 	r->jit = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0;
 	*out = r;
 	return 0;
@@ -159,14 +161,19 @@ regex_find(const struct regex *r, struct regex_room *room, const uint8_t *text,
 	const PCRE2_SIZE *v;
 	int n;
 
+	must(from <= len);
 	(void)pcre2_set_offset_limit(room->context, last);
-	n = pcre2_match(r->code, text, len, from, 0, room->data, room->context);
+	/* What pcre2_match checks beside this costs as much as most matches. */
+	n = r->jit ? pcre2_jit_match(
+			 r->code, text, len, from, 0, room->data, room->context)
+		   : pcre2_match(r->code, text, len, from, 0, room->data,
+			 room->context);
 	if (n == PCRE2_ERROR_NOMATCH)
 		return 0;
 	if (n < 0)
 		return REGEX_LIMIT;
 	v = pcre2_get_ovector_pointer(room->data);
-	for (int i = 0; i < REGEX_GROUPS_MAX; i++) {
+	for (int i = 0; i < r->groups; i++) {
 		bool set = i < n && v[2 * i] != PCRE2_UNSET;
 
 		m->from[i] = set ? v[2 * i] : SIZE_MAX;

@@ -44,8 +44,9 @@ void regex_room_free(struct regex_room *room);
 
 /*
  * regex_find - the leftmost match of @text[0..len) that starts at @from or
- * later and at @last at the latest. Bytes before @from are context.
- * Returns 1 and fills @m, 0, or REGEX_LIMIT.
+ * later and at @last at the latest. Bytes before @from are context; @from is
+ * at most @len. Returns 1 and fills in the groups that the pattern has, 0, or
+ * REGEX_LIMIT.
  */
 int regex_find(const struct regex *r, struct regex_room *room,
     const uint8_t *text, size_t len, size_t from, size_t last,
