@@ -430,9 +430,12 @@ email_address(const uint8_t *v, size_t n)
 	if (at == NULL)
 		return false;
 	local = (size_t)(at - v);
-	if (local < 1 || local > 64 || v[0] == '.' || at[-1] == '.' ||
-	    memmem(v, n, "..", 2) != NULL)
+	if (local < 1 || local > 64 || v[0] == '.' || at[-1] == '.')
 		return false;
+	/* Of two dots behind the @ the second has an empty label before it. */
+	for (size_t i = 1; i < local; i++)
+		if (v[i] == '.' && v[i - 1] == '.')
+			return false;
 	for (const uint8_t *p = at + 1; p < v + n; p++) {
 		if (*p == '.') {
 			if (label == 0 || p[-1] == '-')
@@ -470,19 +473,26 @@ begins_with(const uint8_t *v, size_t n, const char *word)
 static bool
 not_file_name(const uint8_t *v, size_t n)
 {
-	static const char *const endings[] = {".png", ".jpg", ".jpeg", ".gif",
-	    ".svg", ".webp", ".css", ".js", ".ts", ".json", ".html", ".htm",
-	    ".service", ".socket", ".target", ".timer", ".mount", ".conf",
-	    ".patch", ".tar", ".gz", ".so", ".dll", ".exe", ".xml", ".yml",
-	    ".yaml", ".txt", ".log", ".pdf", ".zip", ".min"};
-
+	/* By their length, with the dot. */
+	static const char *const endings[9][17] = {
+	    [3] = {".js", ".ts", ".gz", ".so"},
+	    [4] = {".png", ".jpg", ".gif", ".svg", ".css", ".htm", ".tar",
+		".dll", ".exe", ".xml", ".yml", ".txt", ".log", ".pdf", ".zip",
+		".min"},
+	    [5] = {".jpeg", ".webp", ".json", ".html", ".conf", ".yaml"},
+	    [6] = {".timer", ".mount", ".patch"},
+	    [7] = {".socket", ".target"},
+	    [8] = {".service"},
+	};
 	const uint8_t *dot = memrchr(v, '.', n);
 	size_t len = dot != NULL ? (size_t)(v + n - dot) : 0;
+	uint8_t first;
 
-	for (size_t i = 0; len > 1 && len < n && i < ARRAY_LEN(endings); i++)
-		if (folded(dot[1]) == (uint8_t)endings[i][1] &&
-		    strlen(endings[i]) == len &&
-		    begins_with(dot, len, endings[i]))
+	if (len < 2 || len >= n || len >= ARRAY_LEN(endings))
+		return true;
+	first = folded(dot[1]);
+	for (const char *const *e = endings[len]; *e != NULL; e++)
+		if (first == (uint8_t)(*e)[1] && begins_with(dot, len, *e))
 			return false;
 	return true;
 }
