@@ -33,6 +33,15 @@ space(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* The last @c before @end, or SIZE_MAX. */
+static size_t
+last_of(const struct back *b, uint8_t c, size_t end)
+{
+	const uint8_t *p = memrchr(b->text + b->low, c, end - b->low);
+
+	return p != NULL ? (size_t)(p - b->text) : SIZE_MAX;
+}
+
 static size_t
 skip_space(const struct back *b, size_t i)
 {
@@ -47,8 +56,41 @@ skip_space(const struct back *b, size_t i)
 static bool
 bare(uint8_t c)
 {
-	return c != 0 &&
-	       strchr(" \t\n\r,:[]{}0123456789+-.eEtrufalsn", c) != NULL;
+	static const bool is[256] = {[' '] = true,
+	    ['\t'] = true,
+	    ['\n'] = true,
+	    ['\r'] = true,
+	    [','] = true,
+	    [':'] = true,
+	    ['['] = true,
+	    [']'] = true,
+	    ['{'] = true,
+	    ['}'] = true,
+	    ['0'] = true,
+	    ['1'] = true,
+	    ['2'] = true,
+	    ['3'] = true,
+	    ['4'] = true,
+	    ['5'] = true,
+	    ['6'] = true,
+	    ['7'] = true,
+	    ['8'] = true,
+	    ['9'] = true,
+	    ['+'] = true,
+	    ['-'] = true,
+	    ['.'] = true,
+	    ['e'] = true,
+	    ['E'] = true,
+	    ['t'] = true,
+	    ['r'] = true,
+	    ['u'] = true,
+	    ['f'] = true,
+	    ['a'] = true,
+	    ['l'] = true,
+	    ['s'] = true,
+	    ['n'] = true};
+
+	return is[c];
 }
 
 static bool
@@ -65,10 +107,11 @@ escaped(const struct back *b, size_t quote)
 static size_t
 quote_before(const struct back *b, size_t end)
 {
-	for (size_t i = end; i > b->low; i--)
-		if (b->text[i - 1] == '"' && !escaped(b, i - 1))
-			return i - 1;
-	return SIZE_MAX;
+	size_t i = last_of(b, '"', end);
+
+	while (i != SIZE_MAX && escaped(b, i))
+		i = last_of(b, '"', i);
+	return i;
 }
 
 /* Where the value begins, its quote included; SIZE_MAX: not JSON. */
@@ -133,8 +176,11 @@ json_open(const struct back *b, size_t end)
 static bool
 json_key(const struct back *b, struct enclosing *out)
 {
-	size_t i = json_start(b);
+	size_t i = SIZE_MAX;
 
+	/* Most text has no quotes, and a key has two. */
+	if (last_of(b, '"', b->at) != SIZE_MAX)
+		i = json_start(b);
 	while (i != SIZE_MAX) {
 		uint8_t c;
 
@@ -178,10 +224,12 @@ name_byte(uint8_t c)
 static size_t
 angle_before(const struct back *b, size_t end)
 {
-	for (size_t i = end; i > b->low; i--)
-		if (b->text[i - 1] == '<' || b->text[i - 1] == '>')
-			return i - 1;
-	return SIZE_MAX;
+	size_t open = last_of(b, '<', end);
+	size_t close = last_of(b, '>', end);
+
+	if (open == SIZE_MAX || close == SIZE_MAX)
+		return open == SIZE_MAX ? close : open;
+	return open > close ? open : close;
 }
 
 /* The name of the element whose tag begins at @open. */
@@ -262,10 +310,14 @@ static bool
 assigned(const struct back *b, bool begins, struct enclosing *out)
 {
 	const uint8_t *equals;
-	size_t i = b->at;
+	size_t tab = last_of(b, '\t', b->at);
+	size_t line = last_of(b, '\n', b->at);
+	size_t i = b->low;
 
-	while (i > b->low && b->text[i - 1] != '\t' && b->text[i - 1] != '\n')
-		i--;
+	if (tab != SIZE_MAX)
+		i = tab + 1;
+	if (line != SIZE_MAX && line >= i)
+		i = line + 1;
 	if (i == b->low && (i > 0 || !begins))
 		return false;
 	equals = memchr(b->text + i, '=', b->at - i);
