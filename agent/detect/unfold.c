@@ -25,7 +25,8 @@
  * that of the UNFOLD_SLICE bytes, counted from the start of its run, with which
  * it came.
  *
- * Budgets: bytes of one layer's text, of what one packed run says, of all;
+ * Budgets: bytes of one layer's text, of what one packed run says, of what all
+ * packed ones say for each byte of the outermost text so far, of all layers;
  * layers at once. What is over is missed, and said.
  */
 #include "agent/detect/unfold.h"
@@ -48,6 +49,9 @@
 enum {
 	VIEW_MAX = 64 << 20, /* bytes of one layer's text */
 	PACKED_MAX = 8 << 20, /* bytes that one packed run may say */
+	/* So many bytes that all of them may say, and so many a byte of text. */
+	PACKED_FIRST = 1 << 20,
+	PACKED_RATIO = 8,
 	ALL_MAX = 256 << 20, /* bytes of all layers */
 	VIEWS_MAX = 48,
 	VIEWS_KEPT = 8, /* from text to text */
@@ -120,6 +124,7 @@ struct unfold {
 	struct view root;
 	unsigned nviews;
 	uint64_t all, missed;
+	uint64_t unpacked; /* bytes of all packed runs */
 	int err;
 };
 
@@ -205,23 +210,40 @@ look(struct unfold *u, struct view *v, bool eof)
 	v->low = UNFOLD_LEFT;
 }
 
+/* Bytes that have one place. */
+static void
+put_all(struct unfold *u, struct view *v, const uint8_t *p, size_t len,
+    uint64_t place)
+{
+	while (len > 0 && !v->spent) {
+		size_t n = UNFOLD_PIECE - v->len;
+
+		n = n < len ? n : len;
+		n = n < VIEW_MAX - v->given ? n : (size_t)(VIEW_MAX - v->given);
+		n = n < ALL_MAX - u->all ? n : (size_t)(ALL_MAX - u->all);
+		if (n == 0) {
+			v->spent = true;
+			u->missed++;
+			return;
+		}
+		memcpy(v->text + v->len, p, n);
+		for (size_t i = 0; i < n; i++)
+			v->place[v->len + i] = place;
+		v->given += n;
+		u->all += n;
+		v->len += n;
+		v->top = v->len > v->top ? v->len : v->top;
+		p += n;
+		len -= n;
+		if (v->len == UNFOLD_PIECE)
+			look(u, v, false);
+	}
+}
+
 static void
 put(struct unfold *u, struct view *v, uint8_t c, uint64_t place)
 {
-	if (v->spent)
-		return;
-	if (v->given == VIEW_MAX || u->all == ALL_MAX) {
-		v->spent = true;
-		u->missed++;
-		return;
-	}
-	v->given++;
-	u->all++;
-	v->text[v->len] = c;
-	v->place[v->len++] = place;
-	v->top = v->len > v->top ? v->len : v->top;
-	if (v->len == UNFOLD_PIECE)
-		look(u, v, false);
+	put_all(u, v, &c, 1, place);
 }
 
 /* Makes the bits of a view that it always has. */
@@ -655,6 +677,15 @@ struct unpacking {
 	struct packing *k;
 };
 
+/* What a text may say in packed runs up to the end of this slice. */
+static uint64_t
+packed_left(const struct unfold *u, const struct packing *k)
+{
+	uint64_t most = PACKED_FIRST + PACKED_RATIO * k->end;
+
+	return most > u->unpacked ? most - u->unpacked : 0;
+}
+
 static int
 on_unpacked(void *ctx, const uint8_t *data, size_t len)
 {
@@ -662,17 +693,22 @@ on_unpacked(void *ctx, const uint8_t *data, size_t len)
 	struct packing *k = x->k;
 	uint64_t place = place_make(k->from, k->end) | DECODED;
 
-	if (len > PACKED_MAX - k->said) {
+	if (len == 0)
+		return 0;
+	if (len > PACKED_MAX - k->said || len > packed_left(x->u, k)) {
 		x->u->missed++;
 		return -EFBIG;
 	}
 	k->said += len;
-	if (len > 0 && !k->began && k->to->given > 0)
-		put(x->u, k->to, '\n', place & ~DECODED);
-	for (size_t i = 0; i < len; i++) {
-		put(x->u, k->to, data[i], place | (k->began ? 0 : START));
+	x->u->unpacked += len;
+	if (!k->began) {
+		if (k->to->given > 0)
+			put(x->u, k->to, '\n', place & ~DECODED);
+		put(x->u, k->to, *data++, place | START);
 		k->began = true;
+		len--;
 	}
+	put_all(x->u, k->to, data, len, place);
 	return 0;
 }
 
@@ -851,6 +887,7 @@ unfold_reset(struct unfold *u)
 	}
 	view_reset(&u->root);
 	u->all = 0;
+	u->unpacked = 0;
 	u->missed = 0;
 	u->err = 0;
 }

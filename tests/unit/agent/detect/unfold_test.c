@@ -18,6 +18,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "agent/detect/rules.h"
@@ -1171,10 +1172,74 @@ test_long(void **state UNUSED)
 	assert_true(rounds(blocks, ARRAY_LEN(blocks), 6, 40000) > 200);
 }
 
+/* @mib MiB of zeros and a number, in gzip and hex: 200 times as short. */
+static void
+put_bomb(struct buf *out, size_t mib, const char *end)
+{
+	static const char zeros[1 << 20];
+	static uint8_t room[1 << 16];
+	z_stream z = {0};
+
+	assert_int_equal(
+	    deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_out = room;
+	z.avail_out = sizeof room;
+	for (; mib > 0; mib--) {
+		z.next_in = (const Bytef *)zeros;
+		z.avail_in = sizeof zeros;
+		assert_int_equal(deflate(&z, Z_NO_FLUSH), Z_OK);
+	}
+	z.next_in = (const Bytef *)end;
+	z.avail_in = (uInt)strlen(end);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	for (size_t i = 0; i < sizeof room - z.avail_out; i++)
+		buf_printf(out, "%02x", room[i]);
+	/* A line of its own length, so that the run ends here. */
+	buf_printf(out, "\nend\n");
+	(void)deflateEnd(&z);
+}
+
+/*
+ * Packed runs may say a mebibyte and eight times the text before their end.
+ * What is over is told, a run that fits behind it is read again, and where the
+ * bytes were cut changes nothing.
+ */
+static void
+test_budget(void **state UNUSED)
+{
+	static const size_t blocks[] = {256 * 1024, 1000};
+	static const char filler[] = "a line of plain text that says nothing\n";
+	OWN(buf_done) struct buf text = {0};
+
+	buf_init(&text, 4 << 20);
+	/* 3 MiB are not said for some kilobytes; what was is looked into. */
+	put_bomb(&text, 0, " 4532015112830366 ");
+	put_bomb(&text, 3, " 4111111111111111 ");
+	while (text.len < 600000)
+		buf_put(&text, filler, sizeof filler - 1);
+	/* Now there is room for as much. */
+	put_bomb(&text, 3, " 5555555555554444 ");
+	assert_int_equal(buf_error(&text), 0);
+	for (size_t b = 0; b < ARRAY_LEN(blocks); b++) {
+		OWN(scan_freep) struct scan *s = NULL;
+		struct got g;
+		size_t found = 0;
+
+		assert_int_equal(scan_new_sized(set, blocks[b], &s), 0);
+		scan_text(s, text.data, text.len, b == 0 ? 0 : 5000, &g);
+		for (size_t p = 0; p < g.spans[0].len; p++)
+			found += g.spans[0].data[p] == '\n';
+		assert_int_equal(found, 2);
+		assert_int_equal(scan_missed(s), 1);
+		got_done(&g);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_budget),
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_long),
 	};
