@@ -77,6 +77,7 @@ struct accesses {
 	struct memo *folds;
 	uint64_t last_job;
 	char rules[65];
+	struct access_calls calls;
 	struct access_counters counters;
 };
 
@@ -142,6 +143,12 @@ access_new(struct hub *hub, struct names *names, uint64_t object_max,
 	}
 	*result = a;
 	return 0;
+}
+
+void
+access_tell(struct accesses *a, const struct access_calls *calls)
+{
+	a->calls = *calls;
 }
 
 void
@@ -342,10 +349,50 @@ job_key(uint64_t job)
 	return memo_key(&job, sizeof job);
 }
 
+/* @k: NULL if it could not be examined. */
+static void
+tell_learned(struct accesses *a, struct memo_key object, const struct known *k)
+{
+	if (a->calls.learned == NULL)
+		return;
+	if (k == NULL)
+		a->calls.learned(a->calls.ctx, object, NULL, 0, true);
+	else
+		a->calls.learned(a->calls.ctx, object, k->findings,
+		    k->nfindings, k->nskips > 0);
+}
+
+/*
+ * That a file was opened says less than that bytes of it were read; who tells
+ * the latter (kernel programs, which know the process by its start) is heard.
+ */
+static void
+tell_touched(struct accesses *a, const struct waiting *w, const struct event *e)
+{
+	struct touched t = {.who = &w->who,
+	    .boot_us = w->at.boot_us,
+	    .write = w->op == FILE_WRITE,
+	    .object = w->object,
+	    .dev = w->dev,
+	    .ino = w->ino,
+	    .size = w->size,
+	    .born_ns = e->born_ns,
+	    .mtime_ns = e->mtime_ns,
+	    .path = w->path,
+	    .path_len = w->path_len};
+
+	if (a->calls.touched == NULL || w->op == FILE_EXEC ||
+	    (w->op == FILE_OPEN && e->start_ns != 0) ||
+	    !actor_is_person(&w->who))
+		return;
+	a->calls.touched(a->calls.ctx, &t);
+}
+
 /* An object that could not be given to an inspector. Takes @w. */
 static void
 give_up(struct accesses *a, struct waiting *w, const char *why)
 {
+	tell_learned(a, w->object, NULL);
 	write_skip(a, w, why, NULL, w->size);
 	finish(a, w, NULL);
 }
@@ -471,14 +518,19 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 	 * else opened, or nobody was seen to open, becomes theirs by reading. */
 	if (e->op == FILE_READ && scan && has_opened(a, w))
 		scan = false;
+	tell_touched(a, w, e);
 	if (e->fd < 0 &&
 	    (e->op == FILE_OPEN || (e->through && !has_opened(a, w)))) {
 		give_up(a, w, "the object was gone before it could be opened");
 	} else if (!scan) {
+		if (memo_get(a->works, w->object) == NULL)
+			tell_learned(
+			    a, w->object, memo_get(a->known, w->object));
 		finish(a, w, NULL);
 	} else if ((k = memo_get(a->known, w->object)) != NULL &&
 		   !stale(k, w)) {
 		a->counters.known++;
+		tell_learned(a, w->object, k);
 		finish(a, w, k);
 	} else {
 		examine(a, w, own_take_fd(&e->fd));
@@ -527,6 +579,7 @@ access_done(struct accesses *a, uint64_t job, const struct outcome *o)
 		return;
 	}
 	must(memo_take(a->works, work->object) == work);
+	tell_learned(a, work->object, k);
 	/* The first one's name went along with the object. */
 	w = work->waiting;
 	if (w != NULL && w->path_len > 0 && o->name != NULL)

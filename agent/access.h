@@ -10,6 +10,7 @@
 #include "agent/hub.h"
 #include "agent/names.h"
 #include "agent/sense/sense.h"
+#include "agent/touches.h"
 #include "lib/actor.h"
 #include "lib/own.h"
 
@@ -25,9 +26,19 @@ struct access_counters {
 
 struct accesses;
 
+/* Who wants to know what people touch, and what is in it. */
+struct access_calls {
+	void *ctx;
+	void (*touched)(void *ctx, struct touched *t);
+	void (*learned)(void *ctx, struct memo_key object,
+	    const struct finding *findings, size_t n, bool failed);
+};
+
 /* access_new - @object_max: bytes of one object that are examined. */
 int access_new(struct hub *hub, struct names *names, uint64_t object_max,
     struct accesses **a) MUST_CHECK;
+/* access_tell - tells from now on; *calls is copied. */
+void access_tell(struct accesses *a, const struct access_calls *calls);
 void access_free(struct accesses *a);
 /* access_event - takes the event's descriptors. */
 void access_event(struct accesses *a, struct event *e, const struct actor *who);

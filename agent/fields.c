@@ -8,6 +8,7 @@
 #include "agent/fields.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "lib/str.h"
 
@@ -113,4 +114,44 @@ fields_number(struct draft *d, const char *name, uint64_t v)
 	}
 	must(str_format(text, sizeof text, "%" PRIu64, v) == 0);
 	draft_text(d, name, text);
+}
+
+/* One of the names of the list? Names hold no comma. */
+static bool
+is_listed(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = list; (p = strstr(p, name)) != NULL; p += n)
+		if ((p == list || p[-1] == ',') &&
+		    (p[n] == ',' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+static void
+list_name(char *list, size_t size, const char *name)
+{
+	size_t used = strlen(list);
+	bool first = used == 0;
+
+	if (name[0] == '\0' || is_listed(list, name) ||
+	    (strlen(list) >= 3 && str_eq(list + strlen(list) - 3, "...")))
+		return;
+	/* Room for what says that there are more is always left. */
+	if (used + strlen(name) + sizeof ",..." + 1 > size)
+		name = "...";
+	must(str_format(list + used, size - used, "%s%s", first ? "" : ",",
+		 name) == 0);
+}
+
+void
+fields_label(struct labels *l, const struct finding *f)
+{
+	if (f->test_data || !finding_alerts(f) ||
+	    (f->confidence < CONFIDENCE_MEDIUM && f->sealed == NULL))
+		return;
+	l->n++;
+	list_name(l->classes, sizeof l->classes, f->class_name);
+	list_name(l->detectors, sizeof l->detectors, f->detector);
 }

@@ -23,4 +23,17 @@ void fields_number(struct draft *d, const char *name, uint64_t v);
 void fields_finding(
     struct draft *d, const struct finding *f, const char *rules);
 
+/* What was found, told apart by name: as many as there is room for. */
+struct labels {
+	unsigned n; /* findings */
+	char classes[192], detectors[192]; /* with commas; "..." at the end
+					    * where there are more */
+};
+
+/*
+ * fields_label - one finding more. Known samples, what an allow covers, and what
+ * is of low confidence and waits for nobody to confirm it, are none.
+ */
+void fields_label(struct labels *l, const struct finding *f);
+
 #endif

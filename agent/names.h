@@ -17,7 +17,7 @@
 /* Numbers of the hub's jobs with this bit are ours; bit 63 marks objects that an
  * inspector numbers itself. */
 #define NAMES_JOB (UINT64_C(1) << 62)
-#define NAMES_EACH_MAX 2 /* raw names in one draft */
+#define NAMES_EACH_MAX 3 /* raw names in one draft */
 
 /* A name as the kernel gave it, and the field that it goes to. */
 struct raw_name {

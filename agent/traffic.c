@@ -46,6 +46,8 @@ struct flow {
 	uint64_t examined_to_server, examined_to_client;
 	char how[32];
 	char host[256]; /* masked, of the last request */
+	bool login; /* somebody came by it */
+	struct labels carried; /* found in what left */
 };
 
 /* What the kernel's programs told of one local end. */
@@ -76,6 +78,8 @@ struct traffics {
 	size_t nlocal;
 	uint64_t local_us; /* when the addresses were read */
 	char rules[65];
+	traffic_sent_fn *sent;
+	void *sent_ctx;
 	struct traffic_counters counters;
 };
 
@@ -98,6 +102,13 @@ traffic_new(struct who *who, struct names *names, struct traffics **out)
 	}
 	*out = t;
 	return 0;
+}
+
+void
+traffic_tell(struct traffics *t, traffic_sent_fn *sent, void *ctx)
+{
+	t->sent = sent;
+	t->sent_ctx = ctx;
 }
 
 void
@@ -305,6 +316,41 @@ put(struct traffics *t, struct draft *d, const struct flow *f)
 }
 
 static void
+tell_sent(struct traffics *t, const struct flow *f)
+{
+	const struct told *told = told_of(t, f, f->outgoing);
+	struct tuple away = {.family = f->tuple.family,
+	    .proto = f->tuple.proto,
+	    .sport = f->tuple.dport,
+	    .dport = f->tuple.sport};
+	struct sent s = {.who = &f->who,
+	    .tuple = &f->tuple,
+	    .began = f->began,
+	    .ended = f->ended,
+	    .flow = f->id,
+	    .bytes = f->outgoing ? f->to_server : f->to_client,
+	    .gap_bytes = f->gap_bytes,
+	    .partial = f->midstream || !f->closed,
+	    .login = f->login,
+	    .host = f->host,
+	    .carried = &f->carried};
+
+	if (t->sent == NULL || !actor_is_person(&f->who))
+		return;
+	/* Repeated segments count twice there; it is all there is where no
+	 * packet was seen. */
+	if (told != NULL && told->ended && s.bytes == 0)
+		s.bytes = told->sent;
+	/* The destination is where it went. */
+	if (!f->outgoing) {
+		memcpy(away.src, f->tuple.dst, sizeof away.src);
+		memcpy(away.dst, f->tuple.src, sizeof away.dst);
+		s.tuple = &away;
+	}
+	t->sent(t->sent_ctx, &s);
+}
+
+static void
 write_flow(struct traffics *t, const struct flow *f)
 {
 	const struct told *told;
@@ -346,6 +392,7 @@ end_flow(struct traffics *t, uint64_t id)
 		return;
 	if (f->closed)
 		t->closed--;
+	tell_sent(t, f);
 	write_flow(t, f);
 	free(f);
 }
@@ -374,12 +421,13 @@ take_login(struct traffics *t, struct flow *f)
 {
 	struct actor who;
 
+	if (!who_login(t->who, &f->tuple, f->began.boot_us, &who))
+		return;
+	f->login = true;
 	if (actor_is_person(&f->who) && f->who.pid != 0)
 		return;
-	if (who_login(t->who, &f->tuple, f->began.boot_us, &who)) {
-		f->who = who;
-		f->outgoing = false;
-	}
+	f->who = who;
+	f->outgoing = false;
 }
 
 int
@@ -515,6 +563,8 @@ traffic_transfer(struct traffics *t, const struct transfer *o)
 		fields_finding(&d, &o->findings[i], t->rules);
 		put(t, &d, f);
 		t->counters.findings++;
+		if (out)
+			fields_label(&f->carried, &o->findings[i]);
 	}
 	for (size_t i = 0; i < o->nskips; i++) {
 		begin(&d, "skipped", f, now);

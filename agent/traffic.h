@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "agent/egress.h"
 #include "agent/hub.h"
 #include "agent/names.h"
 #include "agent/sense/sense.h"
@@ -24,6 +25,10 @@ struct traffic_counters {
 };
 
 struct traffics;
+
+/* traffic_tell - who wants to know which connections of people have ended. */
+typedef void traffic_sent_fn(void *ctx, const struct sent *s);
+void traffic_tell(struct traffics *t, traffic_sent_fn *sent, void *ctx);
 
 int traffic_new(
     struct who *who, struct names *names, struct traffics **t) MUST_CHECK;

@@ -18,6 +18,7 @@
 
 #include "agent/access.h"
 #include "agent/config.h"
+#include "agent/egress.h"
 #include "agent/fields.h"
 #include "agent/hub.h"
 #include "agent/names.h"
@@ -81,6 +82,7 @@ struct watch {
 	struct accesses *accesses;
 	struct traffics *traffics;
 	struct relayeds *relayeds;
+	struct egress *egress;
 	struct event event; /* scratch */
 	struct ipc_in heard; /* scratch, of capture's messages */
 	uint32_t turns[PROC_PEERS_MAX]; /* links taken, by slot */
@@ -104,6 +106,11 @@ note_loss(struct watch *w, const char *stage, const char *reason, uint64_t lost,
 {
 	struct stamp now = clock_now();
 	struct loss *l;
+
+	/* A chain may have a hole now. */
+	if (str_eq(stage, "files") || str_eq(stage, "processes") ||
+	    str_eq(stage, "sockets") || str_eq(stage, "capture"))
+		egress_lost(w->egress);
 
 	for (size_t i = 0; i < w->nlosses; i++) {
 		l = &w->losses[i];
@@ -224,6 +231,7 @@ beat_traffic(const struct watch *w, struct draft *d)
 {
 	const struct traffic_counters *t = traffic_counters(w->traffics);
 	const struct relayed_counters *r = relayed_counters(w->relayeds);
+	const struct egress_counters *g = egress_counters(w->egress);
 
 	draft_uint(d, "flows.opened", t->flows);
 	draft_uint(d, "flows.recorded", t->recorded);
@@ -240,6 +248,9 @@ beat_traffic(const struct watch *w, struct draft *d)
 	draft_uint(d, "relays.bytes", r->bytes);
 	draft_uint(d, "relays.lost", r->lost);
 	draft_uint(d, "relays.findings", r->findings);
+	draft_uint(d, "egress.recorded", g->recorded);
+	draft_uint(d, "egress.folded", g->folded);
+	draft_uint(d, "egress.forgotten", g->forgotten);
 	for (size_t i = 0; i < w->ncounters; i++)
 		draft_uint(d, w->counters[i].name, w->counters[i].total);
 }
@@ -318,6 +329,31 @@ on_examined(void *ctx, uint64_t flow, uint64_t to_server, uint64_t to_client)
 }
 
 static void
+on_touched(void *ctx, struct touched *t)
+{
+	struct watch *w = ctx;
+
+	egress_touch(w->egress, t);
+}
+
+static void
+on_learned(void *ctx, struct memo_key object, const struct finding *findings,
+    size_t n, bool failed)
+{
+	struct watch *w = ctx;
+
+	egress_learn(w->egress, object, findings, n, failed);
+}
+
+static void
+on_sent(void *ctx, const struct sent *s)
+{
+	struct watch *w = ctx;
+
+	egress_sent(w->egress, s);
+}
+
+static void
 on_rules(void *ctx, const char *digest, unsigned count)
 {
 	struct watch *w = ctx;
@@ -373,6 +409,7 @@ read_processes(struct watch *w)
 			break;
 		case PROCESS_EXIT:
 			who_exit(w->who, e.pid);
+			egress_exit(w->egress, e.pid);
 			break;
 		case PROCESS_LOST:
 			who_lost(w->who);
@@ -677,6 +714,17 @@ look_at_files(struct watch *w)
 }
 
 static void
+join_egress(struct watch *w)
+{
+	uint64_t forgotten = egress_tick(w->egress);
+
+	if (forgotten > 0)
+		note_loss(w, "egress",
+		    "what people read or wrote long ago was forgotten",
+		    forgotten, 0);
+}
+
+static void
 tick(struct watch *w)
 {
 	uint64_t now = clock_boot_us();
@@ -685,6 +733,7 @@ tick(struct watch *w)
 	if (now - w->second_us >= SECOND_US) {
 		w->second_us = now;
 		access_tick(w->accesses);
+		join_egress(w);
 		look_at_files(w);
 		write_losses(w);
 		check_roster(w);
@@ -784,6 +833,7 @@ drain(struct watch *w)
 	if (w->files != NULL)
 		read_files(w);
 	access_flush(w->accesses);
+	egress_flush(w->egress);
 	write_losses(w);
 	write_beat(w);
 	write_stop(w);
@@ -848,6 +898,7 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 	    .examined = on_examined,
 	    .rules = on_rules,
 	    .loss = on_loss};
+	const struct access_calls tell = {w, on_touched, on_learned};
 	struct diag no = {""};
 	struct stat st;
 	int r;
@@ -880,6 +931,12 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 	if (r == 0)
 		r = relayed_new(w->who, w->names, &w->relayeds);
 	if (r == 0)
+		r = egress_new(w->who, w->names, &w->egress);
+	if (r == 0) {
+		access_tell(w->accesses, &tell);
+		traffic_tell(w->traffics, on_sent, w);
+	}
+	if (r == 0)
 		r = open_files(w, args->state, why);
 	if (r == 0 && w->files != NULL)
 		who_bystanders(w->who, pass_over, w);
@@ -894,6 +951,7 @@ close_all(struct watch *w)
 	sockets_close(w->sockets);
 	traffic_free(w->traffics);
 	relayed_free(w->relayeds);
+	egress_free(w->egress);
 	who_close(w->who);
 	access_free(w->accesses);
 	names_free(w->names);

@@ -136,6 +136,7 @@ exposure_done(struct exposure *e)
 	free(e->places);
 	free(e->sent);
 	free(e->transfers);
+	free(e->egress);
 	free(e->gaps);
 	free(e->alarms);
 	free(e->rules);

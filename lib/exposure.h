@@ -182,6 +182,16 @@ struct exposure_transfer {
 	int64_t at_us;
 };
 
+/* What left, or may have, and how surely. */
+struct exposure_egress {
+	const char *host, *person, *grade; /* the person's */
+	const char *path, *derived, *channel, *dst, *server;
+	const char *evidence, *reasons, *classes;
+	int64_t dport, bytes, size; /* -1: unknown */
+	uint64_t files; /* more of them, that have no row */
+	int64_t at_us;
+};
+
 struct exposure_gap {
 	const char *host, *kind, *where, *reason;
 	bool own; /* tied to this provider */
@@ -262,6 +272,7 @@ enum exposure_list {
 	LIST_FINDINGS,
 	LIST_PLACES,
 	LIST_TRANSFERS,
+	LIST_EGRESS,
 	LIST_GAPS,
 	LIST_ALARMS,
 	LIST_EXACTS,
@@ -295,13 +306,15 @@ struct exposure {
 	struct exposure_place *places;
 	struct exposure_sent *sent;
 	struct exposure_transfer *transfers;
+	struct exposure_egress *egress; /* the surest first */
 	struct exposure_gap *gaps;
 	struct exposure_alarm *alarms;
 	struct exposure_rules *rules;
 	struct exposure_day *days;
 	struct exposure_provider *providers;
 	size_t nhosts, npeople, ntraits, nclasses, ndetectors, nfindings;
-	size_t nplaces, nsent, ntransfers, ngaps, nalarms, nrules, ndays;
+	size_t nplaces, nsent, ntransfers, negress, ngaps, nalarms, nrules,
+	    ndays;
 	size_t nproviders, nallows, nexacts;
 	const char *view, *view_title,
 	    *view_law; /* NULL: everything is shown */

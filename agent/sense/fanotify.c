@@ -116,7 +116,8 @@ event_done(struct event *e)
 static bool
 look_at(int dir, const char *path, int flags, struct statx *st, uint64_t *id)
 {
-	if (statx(dir, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, st) != 0)
+	if (statx(dir, path, flags,
+		STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, st) != 0)
 		return false;
 	*id = (st->stx_mask & STATX_MNT_ID) != 0 ? st->stx_mnt_id : 0;
 	return true;
@@ -552,6 +553,8 @@ describe(struct event *e, uint64_t *mount, uint32_t *links)
 	e->ino = st.stx_ino;
 	e->size = st.stx_size;
 	*links = st.stx_nlink;
+	if ((st.stx_mask & STATX_BTIME) != 0)
+		e->born_ns = nanoseconds(&st.stx_btime);
 	e->ctime_ns = nanoseconds(&st.stx_ctime);
 	e->mtime_ns = nanoseconds(&st.stx_mtime);
 	name_object(e, st.stx_nlink == 0);

@@ -46,6 +46,7 @@ struct event {
 		 * was gone: then nothing but its numbers is known */
 	uint64_t dev, ino;
 	uint64_t size;
+	int64_t born_ns; /* 0: the file system does not tell */
 	int64_t ctime_ns;
 	int64_t mtime_ns;
 	size_t path_len;

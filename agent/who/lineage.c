@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/actor.h"
 #include "lib/clock.h"
@@ -39,6 +40,7 @@ struct lineage {
 	char proc[256];
 	struct process *slots[SLOTS];
 	size_t count;
+	uint64_t order; /* of births and ends */
 	bool fed; /* births and ends are told, without a hole since */
 	struct process *oldest, *newest; /* among the ended */
 };
@@ -68,6 +70,12 @@ adopt(struct process *parent, struct process *child)
 	child->parent = parent;
 	if (parent == NULL)
 		return;
+	/* Where it came from stays, when somebody else takes it in. */
+	if (child->line[0] == 0) {
+		child->line[0] = parent->id;
+		memcpy(child->line + 1, parent->line,
+		    sizeof child->line - sizeof child->line[0]);
+	}
 	child->prev = NULL;
 	child->next = parent->children;
 	if (child->next != NULL)
@@ -115,6 +123,23 @@ lineage_whole(const struct process *p)
 		p = p->parent;
 	}
 	return false;
+}
+
+bool
+lineage_family(
+    struct lineage *l, pid_t pid, uint64_t start_ticks, struct family *out)
+{
+	const struct process *p = pid > 0 ? find(l, pid) : NULL;
+
+	if (p == NULL || (start_ticks != 0 && p->start_ticks != 0 &&
+			     p->start_ticks != start_ticks))
+		return false;
+	*out = (struct family){.id = p->id,
+	    .born_us = p->born_us,
+	    .image = p->image,
+	    .ended = p->ended_order};
+	memcpy(out->line, p->line, sizeof out->line);
+	return true;
 }
 
 /* The children go on with what they had through @p. */
@@ -181,6 +206,8 @@ add(struct lineage *l, pid_t pid)
 	if (p == NULL)
 		return NULL;
 	p->pid = pid;
+	p->id = ++l->order;
+	p->born_us = clock_boot_us();
 	p->loginuid = p->audit_ses = p->uid = ACTOR_UNSET;
 	p->chain = *slot;
 	*slot = p;
@@ -199,6 +226,7 @@ end(struct lineage *l, struct process *p)
 	disown(p);
 	p->ended = true;
 	p->ended_us = clock_boot_us();
+	p->ended_order = ++l->order;
 	p->older = l->newest;
 	if (l->newest != NULL)
 		l->newest->newer = p;
@@ -231,9 +259,10 @@ read_proc(int dir, const char *name, char *out, size_t size)
 	return n;
 }
 
-/* Parent and start time. The name in parentheses may hold anything. */
+/* Parent, start time, and whether it has ended and is still there. The name in
+ * parentheses may hold anything. */
 static bool
-read_stat(int dir, pid_t *parent, uint64_t *start)
+read_stat(int dir, pid_t *parent, uint64_t *start, bool *zombie)
 {
 	char text[STAT_MAX];
 	const char *p;
@@ -247,12 +276,15 @@ read_stat(int dir, pid_t *parent, uint64_t *start)
 		return false;
 	*parent = 0;
 	*start = 0;
-	/* Field 3 follows; 4 is the parent, 22 the start (proc(5)). */
+	*zombie = false;
+	/* Field 3 follows, the state; 4 is the parent, 22 the start (proc(5)). */
 	for (char *w = strtok_r((char *)(uintptr_t)(p + 1), " ", &save);
 	     w != NULL && field < 22; w = strtok_r(NULL, " ", &save)) {
 		uint64_t v = 0;
 
 		field++;
+		if (field == 3)
+			*zombie = *w == 'Z';
 		if (field == 4 && str_u64(w, INT32_MAX, &v) == 0)
 			*parent = (pid_t)v;
 		if (field == 22 && str_u64(w, INT64_MAX, start) != 0)
@@ -317,6 +349,7 @@ lineage_look(const struct lineage *l, struct process *p)
 	char exe[LINEAGE_EXE_MAX];
 	uint64_t start;
 	pid_t parent;
+	bool zombie;
 
 	if (dir < 0)
 		return;
@@ -324,7 +357,7 @@ lineage_look(const struct lineage *l, struct process *p)
 	audit_ses = read_u32(dir, "sessionid");
 	uid = read_uid(dir);
 	read_exe(dir, exe);
-	if (!read_stat(dir, &parent, &start) ||
+	if (!read_stat(dir, &parent, &start, &zombie) ||
 	    (p->start_ticks != 0 && p->start_ticks != start))
 		return;
 	p->looked = true;
@@ -339,11 +372,12 @@ lineage_look(const struct lineage *l, struct process *p)
 }
 
 static bool
-stat_of(const struct lineage *l, pid_t pid, pid_t *parent, uint64_t *start)
+stat_of(const struct lineage *l, pid_t pid, pid_t *parent, uint64_t *start,
+    bool *zombie)
 {
 	OWN_FD int dir = open_proc(l, pid);
 
-	return dir >= 0 && read_stat(dir, parent, start);
+	return dir >= 0 && read_stat(dir, parent, start, zombie);
 }
 
 uint64_t
@@ -351,8 +385,23 @@ lineage_start(const struct lineage *l, pid_t pid)
 {
 	uint64_t start;
 	pid_t parent;
+	bool zombie;
 
-	return stat_of(l, pid, &parent, &start) ? start : 0;
+	return stat_of(l, pid, &parent, &start, &zombie) ? start : 0;
+}
+
+/* What /proc shows is the one that we were told has ended: whoever started it
+ * has not asked for its end yet. */
+static bool
+is_left_over(const struct process *p, uint64_t start, bool zombie)
+{
+	const uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+
+	if (!p->ended || !zombie)
+		return false;
+	if (p->start_ticks != 0)
+		return p->start_ticks == start;
+	return start * tick_us <= p->ended_us;
 }
 
 /* A process found in /proc, and what it came from, up to the first. */
@@ -362,8 +411,11 @@ take_late(struct lineage *l, pid_t pid, int depth)
 	struct process *p = find(l, pid), *up = NULL;
 	uint64_t start;
 	pid_t parent;
+	bool zombie;
 
-	if (depth > DEPTH_MAX || !stat_of(l, pid, &parent, &start))
+	if (depth > DEPTH_MAX || !stat_of(l, pid, &parent, &start, &zombie))
+		return NULL;
+	if (p != NULL && is_left_over(p, start, zombie))
 		return NULL;
 	if (p != NULL && !p->ended && p->start_ticks == start) {
 		if (p->doubt_us == UINT64_MAX)
@@ -498,6 +550,7 @@ lineage_exec(struct lineage *l, pid_t pid)
 	}
 	p->looked = false;
 	p->exe[0] = '\0';
+	p->image = ++l->order;
 	/* Of the system's own programs it is enough to know that they are: one
 	 * that cron starts for somebody has set its login uid by now. */
 	if (lineage_session(p) != NULL || p->loginuid != ACTOR_UNSET ||

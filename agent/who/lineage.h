@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "agent/who/session.h"
+#include "agent/who/who.h"
 #include "lib/own.h"
 
 #define LINEAGE_MAX 262144 /* processes that are remembered */
@@ -21,6 +22,11 @@
 
 struct process {
 	pid_t pid;
+	uint64_t id; /* never given to another */
+	uint64_t born_us; /* when it was told */
+	uint64_t image; /* as struct family has it */
+	uint64_t ended_order; /* 0: it lives */
+	uint64_t line[FAMILY_LINE]; /* as struct family has it */
 	uint64_t start_ticks; /* 0: not looked at yet */
 	struct process *parent; /* NULL: not known, or it ended long ago */
 	struct process *children, *next, *prev; /* siblings */
@@ -83,6 +89,9 @@ void lineage_drop(struct lineage *l, const struct session *s);
 /* lineage_mark - sets @used of every session that a process is of which is
  * remembered. */
 void lineage_mark(const struct lineage *l);
+/* lineage_family - see who_family; false if no such process is remembered. */
+bool lineage_family(
+    struct lineage *l, pid_t pid, uint64_t start_ticks, struct family *out);
 /* lineage_whole - its line is known up to the first process, so that no session
  * means that nobody logged in. */
 bool lineage_whole(const struct process *p);

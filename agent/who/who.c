@@ -903,6 +903,12 @@ who_exit(struct who *w, pid_t pid)
 	lineage_exit(w->lineage, pid);
 }
 
+bool
+who_family(struct who *w, pid_t pid, uint64_t start_ticks, struct family *out)
+{
+	return lineage_family(w->lineage, pid, start_ticks, out);
+}
+
 void
 who_lost(struct who *w)
 {

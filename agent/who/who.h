@@ -83,6 +83,27 @@ struct caller {
  * so that no other with its number is meant.
  */
 void who_caller(struct who *w, const struct caller *c, struct actor *out);
+#define FAMILY_LINE 6
+
+/* A process among others, by numbers that are never given again. */
+struct family {
+	uint64_t id;
+	uint64_t born_us; /* since boot, when its birth was told */
+	uint64_t image; /* when its program began, 0: with it */
+	uint64_t ended; /* 0: it lives */
+	uint64_t line[FAMILY_LINE]; /* what it came from, its parent first; 0
+				     * behind the last that is known */
+};
+
+/*
+ * who_family - where the process of that number and start (field 22 of
+ * /proc/PID/stat, 0: not known) stands. The numbers are given in the order in
+ * which the kernel told of births and ends: of two processes the lives overlap
+ * if neither's end has a lower number than the other's id. false if it is not
+ * remembered: it never was, or ended more than a minute ago.
+ */
+bool who_family(struct who *w, pid_t pid, uint64_t start_ticks,
+    struct family *out) MUST_CHECK;
 /*
  * who_flow - who owns the local end of a flow: sock_diag by tuple, then the
  * inode among the descriptors of processes, people's first. Call as early as

@@ -275,6 +275,24 @@ put_transfer(struct buf *out, const struct exposure_transfer *t)
 }
 
 static void
+put_egress(struct buf *out, const struct exposure_egress *t)
+{
+	struct row r = {.cells = {"egress", t->host, t->person, t->grade}};
+
+	r.cells[COLUMN_CHANNEL] = t->channel;
+	r.cells[COLUMN_OBJECT] = t->path;
+	r.cells[COLUMN_REMOTE] = t->dst;
+	set_maybe(&r, COLUMN_PORT, t->dport);
+	r.cells[COLUMN_SERVER] = t->server;
+	r.cells[COLUMN_CLASS] = t->classes;
+	set_maybe(&r, COLUMN_BYTES_OUT, t->bytes);
+	r.cells[COLUMN_LEVEL] = t->evidence;
+	set_time(&r, COLUMN_FIRST, t->at_us);
+	set_time(&r, COLUMN_LAST, t->at_us);
+	put_row(out, r.cells, COLUMNS);
+}
+
+static void
 put_condition(struct buf *out, const struct exposure *e,
     const struct exposure_hit *h, const struct exposure_condition *c)
 {
@@ -345,7 +363,7 @@ put_cut(struct buf *out, const struct exposure *e)
 		enum exposure_list list;
 		const char *name;
 	} LISTS[] = {{LIST_FINDINGS, "finding"}, {LIST_PLACES, "place"},
-	    {LIST_TRANSFERS, "transfer"}};
+	    {LIST_TRANSFERS, "transfer"}, {LIST_EGRESS, "egress"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(LISTS); i++) {
 		struct row r = {.cells = {"cut"}};
@@ -371,6 +389,8 @@ csv_exposure(const struct exposure *e, struct buf *out)
 		put_place(out, &e->places[i]);
 	for (size_t i = 0; i < e->ntransfers; i++)
 		put_transfer(out, &e->transfers[i]);
+	for (size_t i = 0; i < e->negress; i++)
+		put_egress(out, &e->egress[i]);
 	for (size_t i = 0; i < e->nhits; i++)
 		put_hit(out, e, &e->hits[i]);
 	put_others(out, e);

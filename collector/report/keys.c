@@ -416,6 +416,36 @@ put_transfers(struct json *j, const struct exposure *e)
 }
 
 static void
+put_egress(struct json *j, const struct exposure *e)
+{
+	json_begin_array(j, "egress");
+	for (size_t i = 0; i < e->negress; i++) {
+		const struct exposure_egress *t = &e->egress[i];
+
+		json_begin_object(j, NULL);
+		put_time(j, "at", t->at_us);
+		put_text(j, "host", t->host);
+		put_text(j, "person", t->person);
+		put_text(j, "grade", t->grade);
+		put_text(j, "evidence", t->evidence);
+		put_text(j, "meaning", words_evidence(t->evidence));
+		put_text(j, "reasons", t->reasons);
+		put_text(j, "classes", t->classes);
+		put_text(j, "path", t->path);
+		put_text(j, "derived", t->derived);
+		put_text(j, "channel", t->channel);
+		put_text(j, "server", t->server);
+		put_text(j, "remote", t->dst);
+		put_maybe(j, "port", t->dport);
+		put_maybe(j, "bytes", t->bytes);
+		put_maybe(j, "size", t->size);
+		json_uint(j, "more_files", t->files);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
 put_left(struct json *j, const struct exposure *e)
 {
 	struct words_left w = words_left(e);
@@ -447,6 +477,7 @@ put_left(struct json *j, const struct exposure *e)
 	}
 	json_end_array(j);
 	put_transfers(j, e);
+	put_egress(j, e);
 	json_end_object(j);
 }
 
@@ -631,6 +662,7 @@ put_cut(struct json *j, const struct exposure *e)
 	    [LIST_FINDINGS] = "findings",
 	    [LIST_PLACES] = "left.places",
 	    [LIST_TRANSFERS] = "left.transfers",
+	    [LIST_EGRESS] = "left.egress",
 	    [LIST_GAPS] = "gaps",
 	    [LIST_ALARMS] = "alarms",
 	    [LIST_EXACTS] = "exact",

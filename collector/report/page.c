@@ -142,8 +142,8 @@ view(struct buf *out, const struct exposure *e)
 	html_raw(out, " of ");
 	words_many(out, e->other_kinds, "other detector", "other detectors");
 	html_raw(out, " are recorded in this period and not shown; people, "
-		      "attribution, coverage and policies are of "
-		      "everything.</p>\n");
+		      "attribution, coverage, policies and what left by how "
+		      "surely are of everything.</p>\n");
 }
 
 static void
@@ -825,6 +825,84 @@ transfers(struct buf *out, const struct exposure *e)
 	rest(out, e->ntransfers, e->cut[LIST_TRANSFERS]);
 }
 
+static void
+cell_left_file(struct buf *out, const struct exposure_egress *t)
+{
+	html_raw(out, "<td><code>");
+	html_text(out, t->path);
+	html_raw(out, "</code>");
+	if (t->derived != NULL) {
+		html_raw(out, "<br><span class=\"note\">sent as ");
+		html_text(out, t->derived);
+		html_raw(out, "</span>");
+	}
+	if (t->files > 0) {
+		html_raw(out, "<br><span class=\"note\">and ");
+		words_many(out, t->files, "more file", "more files");
+		html_raw(out, "</span>");
+	}
+	html_raw(out, "<br><span class=\"note\">");
+	html_text(out, t->reasons);
+	html_raw(out, "</span></td>");
+}
+
+static void
+egress_row(struct buf *out, const struct exposure_egress *t)
+{
+	html_row(out);
+	html_cell(out, t->evidence);
+	html_cell_time(out, t->at_us);
+	html_raw(out, "<td>");
+	html_text(out, str_eq(t->person, "unknown") ? NULL : t->person);
+	html_raw(out, "<br><span class=\"note\">");
+	html_text(out, t->grade);
+	html_raw(out, "</span></td>");
+	cell_left_file(out, t);
+	html_cell(out, t->classes);
+	html_cell(out, words_channel(t->channel));
+	html_raw(out, "<td>");
+	html_text(out, words_named(t->server, t->dst));
+	if (t->dport >= 0)
+		buf_printf(out, " port %" PRId64, t->dport);
+	html_raw(out, "</td>");
+	cell_maybe_bytes(out, t->bytes);
+	html_row_end(out);
+}
+
+/* What is said of each grade that there is, and why, before its rows. */
+static void
+egress(struct buf *out, const struct exposure *e)
+{
+	static const char *const COLUMNS[] = {"Grade", "When", "Person", "File",
+	    "Classes", "How", "To", "#Bytes", NULL};
+	size_t n = shown(e->negress);
+
+	if (e->negress == 0)
+		return;
+	html_raw(out, "<h3>What left, by how surely</h3>\n<ul>\n");
+	for (size_t i = 0; i < n; i++) {
+		const struct exposure_egress *t = &e->egress[i];
+
+		if (i > 0 && str_eq(t->evidence, t[-1].evidence))
+			continue;
+		html_raw(out, "<li><b>");
+		html_text(out, t->evidence);
+		html_raw(out, "</b>: ");
+		html_text(out, words_evidence(t->evidence));
+		html_raw(out, "</li>\n");
+	}
+	html_raw(out, "</ul>\n");
+	html_table(out, COLUMNS, "what left");
+	for (size_t i = 0; i < n; i++)
+		egress_row(out, &e->egress[i]);
+	html_table_end(out);
+	rest(out, e->negress, e->cut[LIST_EGRESS]);
+	note(out,
+	    "Who is the person that logged in on the host. Of the other end its "
+	    "address is known, not who is behind it. Bytes are all that "
+	    "the connection carried away, of whatever it was.");
+}
+
 /* ---- one by one ---- */
 
 /* What became of an exact data match, beside what the host said of it. */
@@ -1117,6 +1195,7 @@ page_exposure(const struct exposure *e, struct buf *out)
 	exacts(out, e);
 	days(out, e);
 	places(out, e);
+	egress(out, e);
 	sent(out, e);
 	transfers(out, e);
 	people(out, e);

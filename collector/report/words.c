@@ -499,3 +499,40 @@ words_sentence(const struct exposure *e, enum words_sentence s, struct buf *out)
 	must(s < SENTENCE_COUNT);
 	SENTENCES[s].say(e, out);
 }
+
+const char *
+words_evidence(const char *evidence)
+{
+	static const struct {
+		const char *name, *text;
+	} MEANINGS[] = {
+	    {"N5", "The content itself was seen where it was handed over to "
+		   "be sent."},
+	    {"N4", "The content itself was seen in the packets that left."},
+	    {"N3", "The program that sent had read this file, and about as "
+		   "much left as it had read."},
+	    {"N2", "A program that had read this file sent something, or one "
+		   "that belongs to it did; it may have been something else."},
+	    {"N1", "Somebody read this file and, in the same login, sent "
+		   "something; whether the two belong together is not known."},
+	    {"N0", "So much was sent to such a place that somebody should "
+		   "ask why."},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(MEANINGS); i++)
+		if (str_eq(MEANINGS[i].name, evidence))
+			return MEANINGS[i].text;
+	return NULL;
+}
+
+const char *
+words_channel(const char *channel)
+{
+	if (str_eq(channel, "net"))
+		return "a connection of a program";
+	if (str_eq(channel, "ssh"))
+		return "the connection of the login";
+	if (str_eq(channel, "tunnel"))
+		return "a connection that the login forwarded";
+	return channel;
+}

@@ -49,6 +49,10 @@ const char *words_key(enum words_sentence s);
 void words_sentence(
     const struct exposure *e, enum words_sentence s, struct buf *out);
 
+/* words_evidence - what a grade from N5 to N0 says, in one sentence. */
+const char *words_evidence(const char *evidence);
+/* words_channel - the way that something left by. */
+const char *words_channel(const char *channel);
 /* Sums over places that left the host. */
 struct words_left {
 	uint64_t out, examined, flows, places, findings, unsized;

@@ -591,6 +591,34 @@ row_transfer(struct stmt *s, struct exposure *e)
 	return 0;
 }
 
+static int
+row_egress(struct stmt *s, struct exposure *e)
+{
+	int err;
+	struct exposure_egress *t =
+	    next(e, &e->egress, &e->negress, sizeof *t, LIST_EGRESS, &err);
+
+	if (t == NULL)
+		return err;
+	t->host = text(s, 0, e);
+	t->person = text(s, 1, e);
+	t->grade = text(s, 2, e);
+	t->path = text(s, 3, e);
+	t->derived = text(s, 4, e);
+	t->channel = text(s, 5, e);
+	t->dst = text(s, 6, e);
+	t->server = text(s, 7, e);
+	t->evidence = text(s, 8, e);
+	t->reasons = text(s, 9, e);
+	t->classes = text(s, 10, e);
+	t->dport = or_unknown(s, 11);
+	t->bytes = or_unknown(s, 12);
+	t->size = or_unknown(s, 13);
+	t->files = number(s, 14);
+	t->at_us = stmt_int(s, 15);
+	return 0;
+}
+
 /* ---- what was not seen, and what it rests on ---- */
 
 static int
@@ -924,6 +952,12 @@ static const struct question TRANSFERS = {
     " LIMIT ?4",
     row_transfer, ROWS};
 
+static const struct question EGRESS = {
+    "SELECT {host},coalesce(person,'unknown'),grade,path,derived,channel,dst,"
+    "host,evidence,reasons,classes,dport,bytes,size,coalesce(files,0),wall_us"
+    " FROM egress WHERE {of} ORDER BY evidence DESC,wall_us,seq LIMIT ?4",
+    row_egress, ROWS};
+
 static const struct question GAPS = {
     "SELECT {host},kind,coalesce(role,stage,op),reason,kind='skipped',count(*),"
     "sum(coalesce(lost,0)),sum(coalesce(bytes,0)),"
@@ -1014,7 +1048,7 @@ query_exposure(struct query *q, struct exposure *e)
 	static const struct question *const ALL[] = {&HOSTS, &HARMS, &TYPES,
 	    &GRADES, &KNOWN, &NOBODYS, &PEOPLE, &TRAIT_LIST, &CLASSES, &FILES,
 	    &DETECTORS, &FINDINGS, &ALLOWS, &EXACTS, &PLACES, &SENT, &TRANSFERS,
-	    &GAPS, &ALARMS, &RULES, &DAYS};
+	    &EGRESS, &GAPS, &ALARMS, &RULES, &DAYS};
 	int r = ask_all(q, e, ALL, ARRAY_LEN(ALL));
 
 	/* A mistyped name is told beside those that there are. */

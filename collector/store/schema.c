@@ -35,6 +35,17 @@
 	"CREATE TABLE exact_value(" PLACE "value BLOB NOT NULL," \
 	" PRIMARY KEY(agent_id, gen, seq, value)) WITHOUT ROWID;"
 
+/* What left, or may have: evidence is N0 to N5. */
+#define EGRESS \
+	"CREATE TABLE egress(" PLACE \
+	"wall_us INT, provider TEXT, person TEXT," \
+	" grade TEXT, why TEXT, account TEXT, session, exe TEXT, path TEXT," \
+	" size INT, channel TEXT, proto TEXT, src TEXT, dst TEXT, dport INT," \
+	" host TEXT, evidence TEXT, reasons TEXT, classes TEXT," \
+	" detectors TEXT, bytes INT, derived TEXT, files INT, began_us INT," \
+	" ended_us INT, flow, " KEY ");" \
+	"CREATE INDEX egress_of ON egress(provider, wall_us);"
+
 static const char TABLES[] =
     "CREATE TABLE agent(id TEXT PRIMARY KEY, host TEXT, spki BLOB NOT NULL,"
     " key BLOB NOT NULL, vkey TEXT NOT NULL, state TEXT NOT NULL,"
@@ -106,6 +117,7 @@ static const char *const STEPS[SCHEMA_VERSION] = {
 	  "ALTER TABLE finding ADD COLUMN exact TEXT;"
 	  "ALTER TABLE finding ADD COLUMN candidates INT;"
 	  "ALTER TABLE finding ADD COLUMN confirmed INT;" EXACT_TABLES,
+    [4] = EGRESS,
 };
 
 /* The tables of a version that this program knows; 0 is none yet. */
@@ -116,7 +128,7 @@ bring_up(struct db *db, int64_t version, struct diag *why)
 
 	if (version == 0) {
 		r = db_exec(db, TABLES, why);
-		return r == 0 ? db_exec(db, EXACT_TABLES, why) : r;
+		return r == 0 ? db_exec(db, EXACT_TABLES EGRESS, why) : r;
 	}
 	for (; version < SCHEMA_VERSION && r == 0; version++)
 		r = db_exec(db, STEPS[version], why);

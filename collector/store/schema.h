@@ -9,7 +9,7 @@
 #include "lib/diag.h"
 #include "lib/own.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /*
  * schema_make - makes the tables of a new file, accepts those of this version.

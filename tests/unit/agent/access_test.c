@@ -222,6 +222,54 @@ test_read_with_findings(void **state)
 	assert_string_equal(out[4], "file read 1");
 }
 
+static struct {
+	char text[16][32]; /* what was told, and of which file */
+	size_t n;
+	struct memo_key object;
+} heard;
+
+static void
+on_touched(void *ctx UNUSED, struct touched *t)
+{
+	must(str_format(heard.text[heard.n++], sizeof heard.text[0], "%s %u",
+		 t->write ? "write" : "read", (unsigned)t->ino) == 0);
+	heard.object = t->object;
+}
+
+static void
+on_learned(void *ctx UNUSED, struct memo_key object,
+    const struct finding *findings UNUSED, size_t n, bool failed)
+{
+	assert_memory_equal(&object, &heard.object, sizeof object);
+	must(str_format(heard.text[heard.n++], sizeof heard.text[0],
+		 "learned %zu%s", n, failed ? " failed" : "") == 0);
+}
+
+/* What people do is told at once, what is in it when it is known. */
+static void
+test_tells(void **state)
+{
+	static const char *const WANTED[] = {"read 5", "learned 2 failed",
+	    "read 5", "learned 2 failed", "write 6", "learned 0", "read 7",
+	    "learned 0 failed"};
+	const struct access_calls calls = {NULL, on_touched, on_learned};
+	struct accesses *a = *state;
+
+	heard.n = 0;
+	access_tell(a, &calls);
+	event(a, FILE_OPEN, 5, 1, &PERSON);
+	answer(a, 0, 2, 1);
+	event(a, FILE_READ, 5, 1, &PERSON);
+	event(a, FILE_EXEC, 5, 1, &DAEMON);
+	event(a, FILE_WRITE, 6, 1, &PERSON);
+	answer(a, 1, 0, 0);
+	refuse = true;
+	event(a, FILE_OPEN, 7, 1, &PERSON);
+	assert_int_equal(heard.n, ARRAY_LEN(WANTED));
+	for (size_t i = 0; i < heard.n; i++)
+		assert_string_equal(heard.text[i], WANTED[i]);
+}
+
 static void
 test_known_until_it_changes(void **state)
 {
@@ -380,6 +428,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_people_come_first, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_large_inode, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_tells, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_queue_full_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

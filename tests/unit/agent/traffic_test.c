@@ -165,6 +165,20 @@ close_flow(struct traffics *t, uint64_t id, uint64_t up, uint64_t down)
 	assert_int_equal(traffic_close(t, m.data, m.len), 0);
 }
 
+static struct sent heard; /* the last one; what it points to is gone */
+static struct labels heard_labels;
+static struct tuple heard_tuple;
+static int nheard;
+
+static void
+on_sent(void *ctx UNUSED, const struct sent *s)
+{
+	heard = *s;
+	heard_labels = *s->carried;
+	heard_tuple = *s->tuple;
+	nheard++;
+}
+
 static void
 test_upload(void **state)
 {
@@ -187,6 +201,8 @@ test_upload(void **state)
 	    .findings = &f,
 	    .nfindings = 1};
 
+	nheard = 0;
+	traffic_tell(t, on_sent, NULL);
 	open_flow(t, 1);
 	traffic_transfer(t, &o);
 	traffic_examined(t, 1, 700, 100);
@@ -207,6 +223,12 @@ test_upload(void **state)
 	assert_int_equal(number(&out[2], "examined_out"), 700);
 	assert_int_equal(number(&out[2], "gap_bytes"), 3);
 	assert_int_equal(traffic_ending(t), 0);
+	assert_int_equal(nheard, 1);
+	assert_int_equal(heard.bytes, 800);
+	assert_int_equal(heard.gap_bytes, 3);
+	assert_false(heard.login || heard.partial);
+	assert_string_equal(heard_labels.detectors, "pci.pan");
+	assert_int_equal(heard_tuple.dport, 80);
 }
 
 static void
@@ -248,6 +270,8 @@ test_login_connection(void **state)
 {
 	struct traffics *t = *state;
 
+	nheard = 0;
+	traffic_tell(t, on_sent, NULL);
 	owner = DAEMON;
 	owner_out = false;
 	open_flow(t, 1);
@@ -258,6 +282,12 @@ test_login_connection(void **state)
 	assert_string_equal(text(&out[0], "person"), "alice");
 	assert_string_equal(text(&out[0], "direction"), "in");
 	assert_int_equal(number(&out[0], "bytes_out"), 120);
+	assert_int_equal(nheard, 1);
+	assert_true(heard.login);
+	assert_int_equal(heard.bytes, 120);
+	/* It went to the other end. */
+	assert_int_equal(heard_tuple.dport, 40000);
+	assert_int_equal(heard_tuple.dst[0], 192);
 }
 
 static void

@@ -88,6 +88,7 @@ struct host_process {
 	unsigned long long start;
 	uint32_t uid, loginuid, audit_ses;
 	const char *exe; /* a name below the host's bin */
+	bool zombie;
 };
 
 /* A process that lives; called again it replaces what was there. */
@@ -102,9 +103,9 @@ host_process(const struct host_process *p)
 	assert_int_equal(mkdir(dir, 0755), 0);
 	/* A name may hold anything, brackets and spaces as well. */
 	host_path(text,
-	    "%d (a) 1 (b) S %d 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 %llu "
+	    "%d (a) 1 (b) %c %d 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 %llu "
 	    "1 1\n",
-	    p->pid, p->parent, p->start);
+	    p->pid, p->zombie ? 'Z' : 'S', p->parent, p->start);
 	host_path(path, "%s/stat", dir);
 	host_write(path, text);
 	host_path(text,

@@ -17,7 +17,7 @@ static void
 process(int pid, int parent, unsigned long long start, const char *exe)
 {
 	struct host_process p = {
-	    pid, parent, start, 1000, ACTOR_UNSET, ACTOR_UNSET, exe};
+	    pid, parent, start, 1000, ACTOR_UNSET, ACTOR_UNSET, exe, false};
 
 	host_process(&p);
 }
@@ -329,6 +329,45 @@ test_bad_proc(void **state UNUSED)
 	assert_non_null(lineage_get(l, 122, false));
 }
 
+/* Its end was told, but whoever started it has not asked for it. */
+static void
+test_left_over(void **state UNUSED)
+{
+	struct host_process left = {.pid = 102,
+	    .parent = 101,
+	    .start = HOUR_OLD,
+	    .uid = 1000,
+	    .loginuid = ACTOR_UNSET,
+	    .audit_ses = ACTOR_UNSET,
+	    .exe = "cat",
+	    .zombie = true};
+	struct family before, after, shell;
+
+	open_led();
+	lineage_fork(l, 101, 102);
+	assert_true(lineage_family(l, 102, 0, &before));
+	assert_true(lineage_family(l, 101, 0, &shell));
+	assert_int_equal(before.line[0], shell.id);
+	assert_int_equal(before.image, 0);
+	lineage_exec(l, 102);
+	lineage_exit(l, 102);
+	host_process(&left);
+	assert_ptr_equal(of(102, false), &session);
+	assert_true(lineage_family(l, 102, 0, &after));
+	assert_int_equal(after.id, before.id);
+	assert_true(after.image > after.id && after.ended > after.image);
+	assert_int_equal(after.line[0], shell.id);
+	/* What lives there is another. */
+	left.zombie = false;
+	host_process(&left);
+	assert_non_null(lineage_get(l, 102, false));
+	assert_true(lineage_family(l, 102, 0, &after));
+	assert_true(after.id > before.id);
+	assert_false(lineage_family(l, 102, HOUR_OLD + 1, &after));
+	assert_false(lineage_family(l, 103, 0, &after));
+	assert_false(lineage_family(l, 0, 0, &after));
+}
+
 int
 main(void)
 {
@@ -340,6 +379,7 @@ main(void)
 	    T(test_no_leader),
 	    T(test_reuse),
 	    T(test_reuse_unseen),
+	    T(test_left_over),
 	    T(test_without_connector),
 	    T(test_lost_events),
 	    T(test_memory_ends),

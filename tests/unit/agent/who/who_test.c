@@ -37,7 +37,7 @@ process(int pid, int parent, unsigned long long start, uint32_t uid,
     uint32_t loginuid, uint32_t audit_ses, const char *exe)
 {
 	struct host_process p = {
-	    pid, parent, start, uid, loginuid, audit_ses, exe};
+	    pid, parent, start, uid, loginuid, audit_ses, exe, false};
 
 	host_process(&p);
 }

@@ -28,6 +28,7 @@ struct world {
 static const char VERSION_1[] =
     "DROP TABLE finding;"
     "DROP TABLE exact_value;"
+    "DROP TABLE egress;"
     "CREATE TABLE finding(agent_id TEXT NOT NULL, gen INT NOT NULL,"
     " seq INT NOT NULL, wall_us INT, provider TEXT, person TEXT,"
     " grade TEXT, why TEXT, account TEXT, session, key_fp TEXT,"
@@ -108,6 +109,7 @@ version_1_is_brought_up(void **state)
 	if (project_new(w->db, &p, &why) != 0)
 		fail_msg("%s", why.text);
 	project_free(p);
+	assert_int_equal(one(w, "SELECT count(*) FROM egress"), 0);
 	/* Once more changes nothing. */
 	assert_int_equal(schema_make(w->db, &why), 0);
 	assert_int_equal(one(w, "SELECT count(*) FROM finding"), 1);

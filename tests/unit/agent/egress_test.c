@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* links: agent/touches.c agent/memo.c agent/fields.c */
+/*
+ * egress_test - how surely something left, by invented reads and connections.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/egress.h"
+#include "lib/clock.h"
+#include "lib/str.h"
+
+#include "lib/own.h"
+
+#define SECOND UINT64_C(1000000)
+#define START UINT64_C(1000000000)
+#define FAMILIES 64
+
+static struct egress *e;
+static struct family families[FAMILIES]; /* by pid */
+static struct draft out[64];
+static char paths[64][2][64]; /* path and derived */
+static size_t nout;
+static uint64_t now_us;
+
+bool
+who_family(
+    struct who *w UNUSED, pid_t pid, uint64_t start UNUSED, struct family *f)
+{
+	if (pid <= 0 || pid >= FAMILIES || families[pid].id == 0)
+		return false;
+	*f = families[pid];
+	return true;
+}
+
+void
+names_put(struct names *n UNUSED, struct draft *d, const struct raw_name *raws,
+    size_t count)
+{
+	assert_int_equal(draft_error(d), 0);
+	assert_int_equal(count, 3);
+	assert_true(nout < ARRAY_LEN(out));
+	for (size_t i = 0; i < 2; i++)
+		must(str_copy_len(paths[nout][i], sizeof paths[nout][i],
+			 raws[i].bytes, raws[i].len) == 0);
+	out[nout++] = *d;
+}
+
+static void
+at(uint64_t second)
+{
+	struct stamp s = {START + second * SECOND, (int64_t)(second * SECOND)};
+
+	now_us = s.boot_us;
+	clock_fix(&s);
+}
+
+static int
+setup(void **state UNUSED)
+{
+	memset(families, 0, sizeof families);
+	nout = 0;
+	at(0);
+	assert_int_equal(egress_new(NULL, NULL, &e), 0);
+	return 0;
+}
+
+static int
+teardown(void **state UNUSED)
+{
+	egress_free(e);
+	for (size_t i = 0; i < nout; i++)
+		draft_done(&out[i]);
+	clock_fix(NULL);
+	return 0;
+}
+
+/* ---- what happens ---- */
+
+static void
+born(pid_t pid, uint64_t id, uint64_t parent)
+{
+	families[pid] =
+	    (struct family){.id = id, .born_us = now_us, .line = {parent}};
+}
+
+static struct actor
+actor(pid_t pid, const char *session, const char *program)
+{
+	struct actor a = {.grade = GRADE_KEY,
+	    .person = "ann",
+	    .provider = "acme",
+	    .loginuid = 1000,
+	    .audit_ses = 1,
+	    .uid = 1000,
+	    .pid = pid};
+
+	must(str_copy(a.session, sizeof a.session, session) == 0);
+	must(str_format(a.exe, sizeof a.exe, "/usr/bin/%s", program) == 0);
+	return a;
+}
+
+static struct memo_key
+version(uint64_t ino, uint64_t size)
+{
+	const uint64_t k[2] = {ino, size};
+
+	return memo_key(k, sizeof k);
+}
+
+static void
+touch(const struct actor *who, bool write, uint64_t ino, uint64_t size)
+{
+	char path[32];
+	struct touched t = {.who = who,
+	    .boot_us = now_us,
+	    .write = write,
+	    .object = version(ino, size),
+	    .dev = 1,
+	    .ino = ino,
+	    .size = size,
+	    .born_ns = 7,
+	    .mtime_ns = (int64_t)size,
+	    .path = path};
+
+	must(str_format(path, sizeof path, "/srv/%u", (unsigned)ino) == 0);
+	t.path_len = strlen(path);
+	egress_touch(e, &t);
+}
+
+static void
+holds(uint64_t ino, uint64_t size)
+{
+	const struct finding f = {.detector = "pci.pan",
+	    .class_name = "pii.financial",
+	    .confidence = CONFIDENCE_HIGH};
+
+	egress_learn(e, version(ino, size), &f, 1, false);
+}
+
+static void
+clean(uint64_t ino, uint64_t size)
+{
+	egress_learn(e, version(ino, size), NULL, 0, false);
+}
+
+static void
+read_secret(const struct actor *who, uint64_t ino, uint64_t size)
+{
+	touch(who, false, ino, size);
+	holds(ino, size);
+}
+
+static struct sent
+connection(const struct actor *who, uint64_t bytes)
+{
+	static const struct tuple TUPLE = {.family = 4,
+	    .proto = 6,
+	    .src = {192, 0, 2, 1},
+	    .dst = {198, 51, 100, 7},
+	    .sport = 40000,
+	    .dport = 443};
+	static const struct labels NONE = {.n = 0};
+
+	return (struct sent){.who = who,
+	    .tuple = &TUPLE,
+	    .began = clock_now(),
+	    .ended = clock_now(),
+	    .flow = 9,
+	    .bytes = bytes,
+	    .host = "",
+	    .carried = &NONE};
+}
+
+static void
+send_bytes(const struct actor *who, uint64_t bytes)
+{
+	struct sent s = connection(who, bytes);
+
+	egress_sent(e, &s);
+}
+
+/* ---- what is said ---- */
+
+static const char *
+text(size_t i, const char *name)
+{
+	for (size_t k = 0; k < out[i].nfields; k++)
+		if (str_eq(out[i].fields[k].name, name) &&
+		    !out[i].fields[k].is_int)
+			return out[i].fields[k].text;
+	return "";
+}
+
+static void
+said(size_t i, const char *grade, const char *reason)
+{
+	assert_true(i < nout);
+	assert_string_equal(text(i, "evidence"), grade);
+	if (strstr(text(i, "reasons"), reason) == NULL)
+		fail_msg("%s", text(i, "reasons"));
+}
+
+static void
+one_process(void **state UNUSED)
+{
+	const struct actor curl = actor(10, "s1", "curl");
+
+	born(10, 100, 50);
+	read_secret(&curl, 5, 10000);
+	send_bytes(&curl, 11000);
+	assert_int_equal(egress_tick(e), 0);
+	assert_int_equal(nout, 0); /* it may still be told what was read */
+	at(2);
+	assert_int_equal(egress_tick(e), 0);
+	assert_int_equal(nout, 1);
+	said(0, "N3", "through the only connection");
+	assert_string_equal(paths[0][0], "/srv/5");
+	assert_string_equal(paths[0][1], "");
+	assert_string_equal(text(0, "classes"), "pii.financial");
+	assert_string_equal(text(0, "channel"), "net");
+	assert_string_equal(text(0, "dst"), "198.51.100.7");
+}
+
+static void
+sizes_and_sockets(void **state UNUSED)
+{
+	const struct actor curl = actor(10, "s1", "curl");
+	const struct actor nc = actor(11, "s2", "nc");
+
+	born(10, 100, 50);
+	born(11, 101, 60);
+	read_secret(&curl, 5, 10000);
+	send_bytes(&curl, 900);
+	read_secret(&nc, 6, 10000);
+	send_bytes(&nc, 10000);
+	send_bytes(&nc, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 2); /* the third is the second once more */
+	assert_int_equal(egress_counters(e)->folded, 1);
+	said(0, "N2", "more or fewer bytes left");
+	said(1, "N2", "several connections");
+}
+
+/* What cannot have been in it, even packed, is not said to be. */
+static void
+too_little(void **state UNUSED)
+{
+	const struct actor curl = actor(10, "s1", "curl");
+
+	born(10, 100, 50);
+	read_secret(&curl, 5, 1000000);
+	for (int i = 0; i < 2; i++)
+		send_bytes(&curl, 30000);
+	egress_flush(e);
+	assert_int_equal(nout, 1); /* both together can */
+	said(0, "N2", "several connections");
+}
+
+static void
+through_a_file(void **state UNUSED)
+{
+	const struct actor gpg = actor(10, "s1", "gpg");
+	const struct actor vim = actor(11, "s1", "vim");
+	struct actor curl = actor(12, "s2", "curl");
+
+	born(10, 100, 50);
+	born(11, 101, 55);
+	born(12, 102, 60);
+	read_secret(&gpg, 5, 10000);
+	touch(&gpg, true, 6, 9000);
+	clean(6, 9000);
+	at(1);
+	read_secret(&vim, 7, 10000);
+	touch(&vim, true, 8, 9000);
+	clean(8, 9000);
+	/* Another person, in another session, by another name. */
+	must(str_copy(curl.person, sizeof curl.person, "bea") == 0);
+	at(2);
+	touch(&curl, false, 6, 9000);
+	send_bytes(&curl, 9500);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N3", "a file that was made from it");
+	assert_string_equal(paths[0][0], "/srv/5");
+	assert_string_equal(paths[0][1], "/srv/6");
+	assert_string_equal(text(0, "person"), "bea");
+	/* A program that may have written anything. */
+	families[12].ended = 103;
+	egress_exit(e, 12);
+	born(12, 104, 60);
+	touch(&curl, false, 8, 9000);
+	send_bytes(&curl, 9500);
+	egress_flush(e);
+	assert_int_equal(nout, 2);
+	said(1, "N2", "may have put something else");
+	assert_string_equal(paths[1][0], "/srv/7");
+}
+
+static void
+read_after_it_was_written(void **state UNUSED)
+{
+	const struct actor cp = actor(10, "s1", "cp");
+	const struct actor curl = actor(12, "s2", "curl");
+
+	born(10, 100, 50);
+	born(12, 102, 60);
+	touch(&cp, true, 6, 9000);
+	clean(6, 9000);
+	at(3);
+	read_secret(&cp, 5, 9000);
+	touch(&curl, false, 6, 9000);
+	send_bytes(&curl, 9500);
+	egress_flush(e);
+	assert_int_equal(nout, 0);
+}
+
+static void
+side_by_side(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor nc = actor(11, "s1", "nc");
+
+	born(10, 100, 50);
+	read_secret(&cat, 5, 10000);
+	families[10].ended = 101;
+	egress_exit(e, 10);
+	born(11, 102, 50); /* at once */
+	send_bytes(&nc, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N2", "ran side by side");
+	at(1);
+	born(10, 103, 60);
+	families[10].line[1] = 50; /* in a shell below */
+	read_secret(&cat, 6, 10000);
+	at(9);
+	born(11, 104, 50); /* the reader still lives */
+	send_bytes(&nc, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 3);
+	said(1, "N2", "ran side by side");
+}
+
+/* The end of the reader was told after its read. */
+static void
+one_after_the_other(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor nc = actor(11, "s1", "nc");
+
+	born(10, 100, 50);
+	read_secret(&cat, 5, 10000);
+	families[10].ended = 101;
+	egress_exit(e, 10);
+	at(1);
+	born(11, 102, 50);
+	send_bytes(&nc, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N1", "the login session had read it");
+	/* To the same place it is not said again and again. */
+	send_bytes(&nc, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	assert_int_equal(egress_counters(e)->folded, 1);
+}
+
+static void
+shell_becomes_the_last(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor curl = actor(9, "s1", "curl");
+
+	born(9, 50, 40);
+	born(10, 100, 50);
+	read_secret(&cat, 5, 10000);
+	families[10].ended = 101;
+	egress_exit(e, 10);
+	send_bytes(&curl, 10000);
+	families[9].image = 102;
+	egress_flush(e);
+	said(0, "N2", "came from the other");
+	send_bytes(&curl, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 2);
+	said(1, "N1", "the login session had read it");
+}
+
+static void
+nothing(void **state UNUSED)
+{
+	const struct actor ann = actor(10, "s1", "curl");
+	const struct actor bea = actor(11, "s2", "curl");
+	const struct actor lost = actor(12, "", "curl");
+
+	born(10, 100, 50);
+	born(11, 101, 50);
+	born(12, 102, 50);
+	touch(&ann, false, 5, 10000);
+	clean(5, 10000);
+	send_bytes(&ann, 10000);
+	read_secret(&bea, 6, 10000);
+	read_secret(&lost, 7, 10000);
+	send_bytes(&ann, 10000);
+	send_bytes(&bea, 0);
+	send_bytes(&lost, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 0);
+}
+
+/* The number of a process that has ended is another's now. */
+static void
+number_comes_again(void **state UNUSED)
+{
+	const struct actor old = actor(10, "s1", "curl");
+	const struct actor young = actor(10, "s2", "curl");
+
+	born(10, 100, 50);
+	read_secret(&old, 5, 10000);
+	born(10, 200, 60);
+	send_bytes(&young, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 0);
+}
+
+static void
+doubts(void **state UNUSED)
+{
+	struct actor curl = actor(10, "s1", "curl");
+	struct sent s;
+
+	born(10, 100, 50);
+	read_secret(&curl, 5, 10000);
+	at(1);
+	egress_lost(e);
+	at(2);
+	send_bytes(&curl, 10000);
+	egress_flush(e);
+	said(0, "N2", "events were lost");
+	/* Who it was, was found later. */
+	curl = actor(11, "s2", "curl");
+	curl.grade = GRADE_LINEAGE;
+	born(11, 101, 60);
+	at(20);
+	read_secret(&curl, 6, 10000);
+	send_bytes(&curl, 10000);
+	egress_flush(e);
+	said(1, "N2", "looked up late");
+	/* Packets were missed. */
+	curl = actor(12, "s3", "curl");
+	born(12, 102, 70);
+	read_secret(&curl, 7, 10000);
+	s = connection(&curl, 10000);
+	s.gap_bytes = 1;
+	egress_sent(e, &s);
+	egress_flush(e);
+	said(2, "N2", "not every packet");
+	/* The file is not what it was. */
+	curl = actor(13, "s4", "curl");
+	born(13, 103, 80);
+	at(30);
+	read_secret(&curl, 8, 10000);
+	at(31);
+	born(14, 104, 80);
+	{
+		const struct actor vim = actor(14, "s4", "vim");
+
+		touch(&vim, true, 8, 500);
+	}
+	at(32);
+	send_bytes(&curl, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 4);
+	said(3, "N2", "the file was changed between");
+}
+
+static void
+content(void **state UNUSED)
+{
+	const struct finding f = {.detector = "pci.pan",
+	    .class_name = "pii.financial",
+	    .confidence = CONFIDENCE_HIGH};
+	const struct actor curl = actor(10, "s1", "curl");
+	const struct actor typed = actor(11, "s2", "curl");
+	struct labels l = {.n = 0};
+	struct sent s;
+
+	fields_label(&l, &f);
+	born(10, 100, 50);
+	born(11, 101, 60);
+	read_secret(&curl, 5, 10000);
+	s = connection(&curl, 10000);
+	s.carried = &l;
+	egress_sent(e, &s);
+	s.who = &typed;
+	egress_sent(e, &s);
+	s.gap_bytes = 3;
+	egress_sent(e, &s);
+	egress_flush(e);
+	assert_int_equal(nout, 3);
+	said(0, "N4", "the content was seen");
+	assert_string_equal(paths[0][0], "/srv/5");
+	said(1, "N4", "the content was seen");
+	assert_string_equal(paths[1][0], "");
+	assert_string_equal(text(1, "detectors"), "pci.pan");
+	said(2, "N3", "not every packet");
+}
+
+static void
+login_connection(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor sftp = actor(11, "s2", "sftp-server");
+	struct sent s = connection(&cat, 20000);
+
+	born(10, 100, 50);
+	born(11, 101, 60);
+	read_secret(&cat, 5, 10000);
+	read_secret(&sftp, 6, 10000);
+	s.login = true;
+	egress_sent(e, &s);
+	s.who = &sftp;
+	egress_sent(e, &s);
+	egress_flush(e);
+	assert_int_equal(nout, 2);
+	said(0, "N1", "the login session had read it");
+	assert_string_equal(text(0, "channel"), "ssh");
+	said(1, "N2", "serves copies");
+}
+
+/* All that the session started came from sshd. */
+static void
+forwarded(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor sshd = actor(11, "s1", "sshd");
+
+	born(10, 100, 60);
+	born(11, 60, 50);
+	read_secret(&cat, 5, 10000);
+	send_bytes(&sshd, 20000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N1", "the login session had read it");
+	assert_string_equal(text(0, "channel"), "tunnel");
+}
+
+/* An object that an inspector still has delays what is said, for a while. */
+static void
+examined_later(void **state UNUSED)
+{
+	const struct actor curl = actor(10, "s1", "curl");
+
+	born(10, 100, 50);
+	touch(&curl, false, 5, 10000);
+	send_bytes(&curl, 10000);
+	at(5);
+	assert_int_equal(egress_tick(e), 0);
+	assert_int_equal(nout, 0);
+	holds(5, 10000);
+	assert_int_equal(egress_tick(e), 0);
+	assert_int_equal(nout, 1);
+	touch(&curl, false, 6, 10000);
+	send_bytes(&curl, 10000);
+	at(60);
+	assert_int_equal(egress_tick(e), 0);
+	at(61);
+	holds(6, 10000);
+	assert_int_equal(egress_tick(e), 0);
+	egress_flush(e);
+	/* The first file was read by the same process, before. */
+	for (size_t i = 1; i < nout; i++)
+		assert_string_equal(paths[i][0], "/srv/5");
+}
+
+/* Others do not push out what matters; when that is too much, it is told. */
+static void
+bounds(void **state UNUSED)
+{
+	const struct actor find = actor(10, "s1", "find");
+	const struct actor curl = actor(11, "s1", "curl");
+	uint64_t lost;
+
+	born(10, 100, 50);
+	born(11, 101, 50);
+	read_secret(&curl, 5, 10000);
+	for (uint64_t i = 0; i < 3 * TOUCHES_MAX; i++) {
+		touch(&find, false, 1000 + i, 10);
+		clean(1000 + i, 10);
+	}
+	assert_int_equal(egress_tick(e), 0);
+	send_bytes(&curl, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N3", "had read it");
+	for (uint64_t i = 0; i < 2 * TOUCHES_MAX; i++)
+		read_secret(&find, 100000 + i, 10);
+	lost = egress_tick(e);
+	assert_true(lost > 0 && lost <= 2 * TOUCHES_MAX);
+	assert_int_equal(egress_counters(e)->forgotten, lost);
+	/* One connection, and more files than are told one by one. */
+	send_bytes(&find, 100000000);
+	egress_flush(e);
+	assert_int_equal(nout, 17);
+}
+
+static void
+named_labels(void **state UNUSED)
+{
+	struct finding f = {.confidence = CONFIDENCE_HIGH};
+	struct labels l = {.n = 0};
+
+	for (int i = 0; i < 60; i++) {
+		must(str_format(f.detector, sizeof f.detector, "detector.%d",
+			 i / 2) == 0);
+		must(str_format(
+			 f.class_name, sizeof f.class_name, "c%d", i % 2) == 0);
+		fields_label(&l, &f);
+	}
+	assert_int_equal(l.n, 60);
+	assert_string_equal(l.classes, "c0,c1");
+	assert_non_null(strstr(l.detectors, ",..."));
+	assert_true(strlen(l.detectors) < sizeof l.detectors);
+	l = (struct labels){.n = 0};
+	f.confidence = CONFIDENCE_LOW;
+	fields_label(&l, &f);
+	f.confidence = CONFIDENCE_HIGH;
+	f.test_data = true;
+	fields_label(&l, &f);
+	f.test_data = false;
+	must(str_copy(f.allow, sizeof f.allow, "somebody") == 0);
+	fields_label(&l, &f);
+	assert_int_equal(l.n, 0);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(one_process),
+	    T(sizes_and_sockets),
+	    T(too_little),
+	    T(through_a_file),
+	    T(read_after_it_was_written),
+	    T(side_by_side),
+	    T(one_after_the_other),
+	    T(shell_becomes_the_last),
+	    T(nothing),
+	    T(number_comes_again),
+	    T(doubts),
+	    T(content),
+	    T(login_connection),
+	    T(forwarded),
+	    T(examined_later),
+	    T(bounds),
+	    T(named_labels),
+	};
+
+	return cmocka_run_group_tests_name("agent/egress", tests, NULL, NULL);
+}
