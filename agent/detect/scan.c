@@ -143,6 +143,7 @@ struct scan {
 	struct regex_room *room;
 	struct plan_room *plan;
 	struct lane *lanes; /* owned */
+	uint64_t *touched; /* a bit a lane: it is not as it was made; owned */
 	uint8_t *window; /* owned */
 	size_t size; /* of the window */
 	size_t len; /* bytes in it */
@@ -203,6 +204,7 @@ scan_free(struct scan *s)
 		free(l->tallies);
 	}
 	free(s->lanes);
+	free(s->touched);
 	free(s->name);
 	if (s->window != NULL)
 		explicit_bzero(s->window, s->size);
@@ -291,7 +293,8 @@ rooms(struct scan *s, size_t block)
 	s->size = s->lag + s->back + block;
 	s->window = malloc(s->size);
 	s->lanes = calloc(r->n, sizeof *s->lanes);
-	if (s->window == NULL || s->lanes == NULL)
+	s->touched = calloc(r->n / 64 + 1, sizeof *s->touched);
+	if (s->window == NULL || s->lanes == NULL || s->touched == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->n && e == 0; i++)
 		e = lane_init(&s->lanes[i], r->detectors[i], r->among[i]);
@@ -372,6 +375,40 @@ near_by_reset(struct near_by *n)
 	n->distinct = 0;
 }
 
+static bool
+is_touched(const struct scan *s, size_t lane)
+{
+	return (s->touched[lane / 64] >> lane % 64 & 1) != 0;
+}
+
+static void
+lane_reset(struct lane *l)
+{
+	l->nranges = 0;
+	l->gap = 1;
+	l->unsorted = false;
+	l->next = 0;
+	l->tried = 0;
+	l->limits = 0;
+	l->off = false;
+	l->nheld = 0;
+	l->waiting = 0;
+	l->old = 0;
+	among_reset(&l->among);
+	if (l->member != NULL)
+		member_reset(l->member);
+	for (size_t k = 0; l->near_by != NULL && k < l->rule->nevidence; k++)
+		near_by_reset(&l->near_by[k]);
+	if (l->asked)
+		memset(l->nearby, 0, l->rule->nevidence * sizeof *l->nearby);
+	if (l->asked && l->columns != NULL)
+		memset(l->columns, 0, l->rule->nevidence * sizeof *l->columns);
+	l->asked = false;
+	for (size_t k = 0; k < l->ntallies; k++)
+		if (l->tallies[k].count > 0)
+			tally_done(&l->tallies[k]);
+}
+
 /* Forgets the piece: its bytes, its matches, its places. */
 static void
 reset(struct scan *s)
@@ -392,37 +429,11 @@ reset(struct scan *s)
 	if (s->header != NULL)
 		header_reset(s->header);
 	s->names.known = false;
-	for (size_t i = 0; i < s->rules->n; i++) {
-		struct lane *l = &s->lanes[i];
-
-		l->nranges = 0;
-		l->gap = 1;
-		l->unsorted = false;
-		l->next = 0;
-		l->tried = 0;
-		l->limits = 0;
-		l->off = false;
-		l->nheld = 0;
-		l->waiting = 0;
-		l->old = 0;
-		among_reset(&l->among);
-		if (l->member != NULL)
-			member_reset(l->member);
-		for (size_t k = 0; l->near_by != NULL && k < l->rule->nevidence;
-		     k++)
-			near_by_reset(&l->near_by[k]);
-		/* Most rules find nothing in a piece. */
-		if (l->asked)
-			memset(l->nearby, 0,
-			    l->rule->nevidence * sizeof *l->nearby);
-		if (l->asked && l->columns != NULL)
-			memset(l->columns, 0,
-			    l->rule->nevidence * sizeof *l->columns);
-		l->asked = false;
-		for (size_t k = 0; k < l->ntallies; k++)
-			if (l->tallies[k].count > 0)
-				tally_done(&l->tallies[k]);
-	}
+	/* For most rules there is not even a place to try. */
+	for (size_t i = 0; i < s->rules->n; i++)
+		if (is_touched(s, i))
+			lane_reset(&s->lanes[i]);
+	memset(s->touched, 0, (s->rules->n / 64 + 1) * sizeof *s->touched);
 }
 
 void
@@ -1495,6 +1506,7 @@ on_range(void *ctx, size_t rule, size_t from, size_t to)
 		high = p->limit - 1;
 	if (low > high || p->limit == 0)
 		return;
+	s->touched[rule / 64] |= (uint64_t)1 << rule % 64;
 	r = (struct range){
 	    (uint32_t)(low - s->done), (uint32_t)(high - s->done)};
 	last = l->nranges > 0 ? &l->ranges[l->nranges - 1] : NULL;
@@ -1547,6 +1559,8 @@ process(struct scan *s, bool eof)
 	for (size_t i = 0; i < r->n; i++) {
 		struct lane *l = &s->lanes[r->order[i]];
 
+		if (!is_touched(s, r->order[i]))
+			continue;
 		run_lane(s, l);
 		if (l->held == NULL)
 			continue;
@@ -1559,7 +1573,8 @@ process(struct scan *s, bool eof)
 		s->err = unfold_run(s->unfold, s->window, s->len, s->base,
 		    s->done, p.limit, eof);
 	for (size_t i = 0; i < r->n; i++)
-		if (s->lanes[i].among.n > 0 && p.limit > s->lanes[i].tie.keep)
+		if (is_touched(s, i) && s->lanes[i].among.n > 0 &&
+		    p.limit > s->lanes[i].tie.keep)
 			among_drop(
 			    &s->lanes[i].among, p.limit - s->lanes[i].tie.keep);
 	s->done = p.limit;
@@ -1709,13 +1724,14 @@ collect(struct scan *s, struct finding **out, size_t *n)
 
 	layered_sort(&s->layered);
 	for (size_t i = 0; i < s->rules->n; i++)
-		for (size_t k = 0; k < s->lanes[i].ntallies; k++)
+		for (size_t k = 0; is_touched(s, i) && k < s->lanes[i].ntallies;
+		     k++)
 			max += s->lanes[i].tallies[k].count > 0;
 	*n = 0;
 	*out = calloc(max + 1, sizeof **out);
 	if (*out == NULL)
 		return -ENOMEM;
-	for (size_t c = CONFIDENCE_HIGH; c > CONFIDENCE_NONE; c--) {
+	for (size_t c = CONFIDENCE_HIGH; max > 0 && c > CONFIDENCE_NONE; c--) {
 		for (size_t i = 0; i < s->rules->n; i++)
 			for (size_t k = c; k < s->lanes[i].ntallies && r == 0;
 			     k += CONFIDENCES)
