@@ -59,7 +59,7 @@ chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/ou
 chaperone-watch_ROOMS := agent/sense agent/who
 chaperone-watch_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libcrypto
 
-chaperone-capture_MAIN  := agent/captureproc.c agent/roles.c agent/config.c
+chaperone-capture_MAIN  := agent/captureproc.c agent/feed.c agent/roles.c agent/config.c
 chaperone-capture_ROOMS := agent/sense
 chaperone-capture_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libcrypto
 

@@ -3,10 +3,11 @@
  * chaperone-capture - from packets to flows, for a host and for `replay`; and what
  * relays read, as flows that no packet tells of.
  *
- * Owns: the packet sources; the ring of relayed content; what waits for an inspector or the hub; the losses
- * until they are told.
+ * Owns: the packet sources; the ring of relayed content; payload until it is a
+ * message; the losses until they are told.
  * Never: opens anything once its jail is taken; waits for an inspector while
- * packets come in; looks at payload.
+ * packets come in; looks at payload: that it is encrypted, and more of it not
+ * wanted, an inspector says.
  * Hands over: a flow's payload to the inspector of its number (always the same
  * one), its beginning and end to the hub as well.
  *
@@ -25,6 +26,7 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/feed.h"
 #include "agent/roles.h"
 #include "agent/sense/sense.h"
 #include "lib/buf.h"
@@ -43,31 +45,27 @@
 #define FILE_FD 4
 #define INSPECTORS_MAX 16
 #define PIECE ((size_t)64 << 10) /* payload of one message */
-#define DATA_MAX ((size_t)16 << 20) /* that waits for one inspector */
-#define WAIT_MAX ((size_t)20 << 20) /* the same, with what frames it */
+/* Payload that waits for one inspector: of packets, of relayed content. */
+#define PACKETS_MAX ((size_t)16 << 20)
+#define RELAYS_MAX ((size_t)32 << 20)
+#define FILE_MAX ((size_t)64 << 20) /* more than comes between two waits */
 #define FILE_ENOUGH ((size_t)1 << 20)
 #define PACKETS_EACH_TURN 1024
 #define SECOND_US 1000000
 #define COUNTERS_US 10000000
 #define MISSING_US 30000000
 #define LOSSES_MAX 24
+#define SEALED_MAX 4096
 #define TICK_MS 100
+#define HEARD_EACH_TURN 64
 #define DRAIN_MS 2000
-
-struct message {
-	struct message *next;
-	uint32_t type;
-	size_t len;
-	uint8_t data[];
-};
 
 /* A link, and what waits for it. */
 struct out {
 	uint32_t role, index;
 	int fd; /* of the process's table of peers; -1 */
 	uint32_t turn;
-	struct message *head, *tail;
-	size_t waiting; /* bytes */
+	struct feed *feed;
 	/* Payload that grows until something else is said. */
 	uint64_t flow, offset;
 	enum direction d;
@@ -106,6 +104,10 @@ static struct captures {
 	struct streams *streams;
 	struct stamp packet; /* when the last packet was seen */
 	struct out *again; /* who alone is told of open flows */
+	/* Flows of whose direction the inspector wants no more; the place
+	 * belongs to who came last, the others are told of again. */
+	uint64_t sealed[SEALED_MAX][2];
+	struct ipc_in in;
 	struct loss losses[LOSSES_MAX];
 	size_t nlosses;
 	uint64_t second_us, counters_us;
@@ -143,15 +145,7 @@ note_loss(struct captures *c, const char *stage, const char *reason,
 static void
 out_clear(struct out *o)
 {
-	while (o->head != NULL) {
-		struct message *m = o->head;
-
-		o->head = m->next;
-		explicit_bzero(m->data, m->len);
-		free(m);
-	}
-	o->tail = NULL;
-	o->waiting = 0;
+	feed_clear(o->feed);
 	explicit_bzero(o->stage, o->staged);
 	o->staged = 0;
 }
@@ -173,63 +167,27 @@ is_full(int r)
 	return r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM;
 }
 
-/* Keeps a message that does not fit now; false if it may not wait either. */
-static bool
-out_wait(struct out *o, uint32_t type, const void *data, size_t len, size_t max)
-{
-	struct message *m;
-
-	if (o->waiting + len > max)
-		return false;
-	m = malloc(sizeof *m + len);
-	if (m == NULL)
-		return false;
-	m->next = NULL;
-	m->type = type;
-	m->len = len;
-	if (len > 0)
-		memcpy(m->data, data, len);
-	*(o->tail != NULL ? &o->tail->next : &o->head) = m;
-	o->tail = m;
-	/* What a message costs beside its bytes. */
-	o->waiting += len + sizeof *m;
-	return true;
-}
-
 /* Sends what waits, as far as there is room. */
 static void
 out_pump(struct captures *c, struct out *o)
 {
-	while (o->head != NULL && o->fd >= 0) {
-		struct message *m = o->head;
-		int r = ipc_send(o->fd, m->type, m->data, m->len, -1);
+	int r = o->fd >= 0 ? feed_pump(o->feed, o->fd) : 0;
 
-		if (is_full(r))
-			return;
-		if (r != 0) {
-			out_lost(c, o);
-			return;
-		}
-		o->head = m->next;
-		if (o->head == NULL)
-			o->tail = NULL;
-		o->waiting -= m->len + sizeof *m;
-		explicit_bzero(m->data, m->len);
-		free(m);
-	}
+	if (r != 0 && !is_full(r))
+		out_lost(c, o);
 }
 
-/* 0, -EPIPE: there is nobody, -ENOBUFS: it was left out. */
+/* 0, -EPIPE: there is nobody, else it was left out. */
 static int
-out_send(struct captures *c, struct out *o, uint32_t type, const struct buf *m,
-    size_t max)
+out_send(struct captures *c, struct out *o, uint64_t flow, uint32_t type,
+    const struct buf *m)
 {
 	int r;
 
 	must(buf_error(m) == 0);
 	if (o->fd < 0)
 		return -EPIPE;
-	if (o->head == NULL) {
+	if (feed_waiting(o->feed) == 0) {
 		r = ipc_send(o->fd, type, m->data, m->len, -1);
 		if (r == 0)
 			return 0;
@@ -238,7 +196,8 @@ out_send(struct captures *c, struct out *o, uint32_t type, const struct buf *m,
 			return -EPIPE;
 		}
 	}
-	return out_wait(o, type, m->data, m->len, max) ? 0 : -ENOBUFS;
+	return feed_put(
+	    o->feed, flow, type, m->data, m->len, type == MESSAGE_FLOW_DATA);
 }
 
 /* Payload that was staged becomes a message. */
@@ -255,7 +214,7 @@ out_flush(struct captures *c, struct out *o)
 	buf_put_u8(&m, (uint8_t)o->d);
 	buf_put_u64(&m, o->offset);
 	buf_put_blob(&m, o->stage, o->staged);
-	r = out_send(c, o, MESSAGE_FLOW_DATA, &m, DATA_MAX);
+	r = out_send(c, o, o->flow, MESSAGE_FLOW_DATA, &m);
 	if (r != 0)
 		note_loss(c, "inspect",
 		    r == -EPIPE ? "payload for an inspector that is not there"
@@ -266,12 +225,16 @@ out_flush(struct captures *c, struct out *o)
 	o->staged = 0;
 }
 
-/* Everything but payload; it stays behind the payload that came before. */
+/* Everything but payload; it stays behind the payload of its flow. */
 static void
-out_say(struct captures *c, struct out *o, uint32_t type, const struct buf *m)
+out_say(struct captures *c, struct out *o, uint64_t flow, uint32_t type,
+    const struct buf *m)
 {
+	int r;
+
 	out_flush(c, o);
-	if (out_send(c, o, type, m, WAIT_MAX) == -ENOBUFS)
+	r = out_send(c, o, flow, type, m);
+	if (r != 0 && r != -EPIPE)
 		note_loss(c, "capture",
 		    o->role == ROLE_WATCH
 			? "messages that the hub did not take in time"
@@ -279,10 +242,39 @@ out_say(struct captures *c, struct out *o, uint32_t type, const struct buf *m)
 		    1, 0);
 }
 
+/* The hub's are of no flow: they keep their order. */
+static void
+say_hub(struct captures *c, uint32_t type, const struct buf *m)
+{
+	out_say(c, &c->hub, 0, type, m);
+}
+
 static struct out *
 inspector_of(struct captures *c, uint64_t flow)
 {
 	return c->inspect[flow % c->ninspectors];
+}
+
+/* ---- what inspectors want no more of ---- */
+
+static uint64_t *
+sealed_place(struct captures *c, uint64_t flow, enum direction d)
+{
+	return &c->sealed[flow % SEALED_MAX][d];
+}
+
+static void
+take_sealed(struct captures *c, const struct ipc_in *in)
+{
+	struct cur m;
+	uint64_t flow;
+	uint8_t d;
+
+	cur_init(&m, in->data, in->len);
+	flow = cur_u64(&m);
+	d = cur_u8(&m);
+	if (cur_end(&m) == 0 && d <= TO_CLIENT)
+		*sealed_place(c, flow, (enum direction)d) = flow;
 }
 
 /* ---- what reassembly says ---- */
@@ -301,10 +293,10 @@ on_open(void *ctx, uint64_t flow, const struct tuple *t, bool midstream,
 	buf_put_u8(&m, midstream);
 	buf_put_u64(&m, at.boot_us);
 	if (c->again == NULL || c->again == &c->hub)
-		out_say(c, &c->hub, MESSAGE_FLOW_OPEN, &m);
+		say_hub(c, MESSAGE_FLOW_OPEN, &m);
 	/* Datagrams are counted, not looked into. */
 	if (t->proto == 6 && (c->again == NULL || c->again == i))
-		out_say(c, i, MESSAGE_FLOW_OPEN, &m);
+		out_say(c, i, flow, MESSAGE_FLOW_OPEN, &m);
 }
 
 static void
@@ -314,6 +306,8 @@ on_data(void *ctx, uint64_t flow, enum direction d, uint64_t offset,
 	struct captures *c = ctx;
 	struct out *o = inspector_of(c, flow);
 
+	if (*sealed_place(c, flow, d) == flow)
+		return;
 	if (o->staged > 0 &&
 	    (o->flow != flow || o->d != d || o->offset + o->staged != offset))
 		out_flush(c, o);
@@ -349,9 +343,9 @@ on_gap(
 	buf_put_u8(&m, (uint8_t)d);
 	buf_put_u64(&m, offset);
 	buf_put_u64(&m, bytes);
-	out_say(c, inspector_of(c, flow), MESSAGE_FLOW_GAP, &m);
+	out_say(c, inspector_of(c, flow), flow, MESSAGE_FLOW_GAP, &m);
 	if (c->file)
-		out_say(c, &c->hub, MESSAGE_FLOW_GAP, &m);
+		say_hub(c, MESSAGE_FLOW_GAP, &m);
 	else
 		note_loss(c, "reassembly",
 		    "bytes of a flow that were not captured", 1, bytes);
@@ -371,9 +365,9 @@ on_close(void *ctx, uint64_t flow, uint64_t to_server, uint64_t to_client,
 	buf_put_u64(&m, gap_bytes);
 	buf_put_u64(&m, at.boot_us);
 	buf_put_str(&m, how);
-	out_say(c, &c->hub, MESSAGE_FLOW_CLOSE, &m);
+	say_hub(c, MESSAGE_FLOW_CLOSE, &m);
 	/* Also of datagrams: its answer ends the wait for it. */
-	out_say(c, inspector_of(c, flow), MESSAGE_FLOW_CLOSE, &m);
+	out_say(c, inspector_of(c, flow), flow, MESSAGE_FLOW_CLOSE, &m);
 }
 
 /* ---- what relays read ---- */
@@ -389,14 +383,14 @@ on_relay_open(void *ctx, const struct relay_open *o)
 	buf_put_u64(&m, o->flow);
 	buf_put_u8(&m, (uint8_t)o->kind);
 	if (c->again == NULL || c->again == i)
-		out_say(c, i, MESSAGE_RELAY_OPEN, &m);
+		out_say(c, i, o->flow, MESSAGE_RELAY_OPEN, &m);
 	buf_put_u32(&m, (uint32_t)o->pid);
 	buf_put_u64(&m, o->start_ns);
 	buf_put_str(&m, o->comm);
 	tuple_encode(&o->tuple, &m);
 	buf_put_u64(&m, o->at.boot_us);
 	if (c->again == NULL || c->again == &c->hub)
-		out_say(c, &c->hub, MESSAGE_RELAY_OPEN, &m);
+		say_hub(c, MESSAGE_RELAY_OPEN, &m);
 }
 
 static void
@@ -414,7 +408,7 @@ on_relay_close(void *ctx, const struct relay_close *e)
 	buf_put_u64(&hub, e->acked);
 	buf_put_u8(&hub, e->ended);
 	buf_put_u64(&hub, e->at.boot_us);
-	out_say(c, &c->hub, MESSAGE_RELAY_CLOSE, &hub);
+	say_hub(c, MESSAGE_RELAY_CLOSE, &hub);
 	buf_init(&m, 256);
 	buf_put_u64(&m, e->flow);
 	buf_put_u64(&m, e->bytes);
@@ -422,7 +416,7 @@ on_relay_close(void *ctx, const struct relay_close *e)
 	buf_put_u64(&m, e->lost);
 	buf_put_u64(&m, e->at.boot_us);
 	buf_put_str(&m, "");
-	out_say(c, inspector_of(c, e->flow), MESSAGE_FLOW_CLOSE, &m);
+	out_say(c, inspector_of(c, e->flow), e->flow, MESSAGE_FLOW_CLOSE, &m);
 	if (e->lost > 0)
 		note_loss(c, "relays", "relayed content that was not read", 1,
 		    e->lost);
@@ -436,7 +430,7 @@ say_relays(struct captures *c)
 
 	buf_init(&m, 512);
 	buf_put_str(&m, c->no_relays);
-	out_say(c, &c->hub, MESSAGE_RELAYS, &m);
+	say_hub(c, MESSAGE_RELAYS, &m);
 }
 
 static bool
@@ -473,7 +467,7 @@ tell_losses(struct captures *c)
 		buf_put_u64(&m, l->bytes);
 		/* Kept for a later turn if it cannot even wait. */
 		out_flush(c, &c->hub);
-		if (out_send(c, &c->hub, MESSAGE_LOSS, &m, WAIT_MAX) != 0)
+		if (out_send(c, &c->hub, 0, MESSAGE_LOSS, &m) != 0)
 			return;
 	}
 	c->nlosses = 0;
@@ -509,7 +503,7 @@ tell_counters(struct captures *c)
 	put_counter(&m, "packets.other", s->other);
 	put_counter(&m, "streams.open", s->open);
 	put_counter(&m, "streams.gap_bytes", s->gap_bytes);
-	out_say(c, &c->hub, MESSAGE_COUNTERS, &m);
+	say_hub(c, MESSAGE_COUNTERS, &m);
 }
 
 static void
@@ -592,6 +586,8 @@ take_link(struct captures *c, struct out *o)
 	if (first)
 		return;
 	/* It came anew, and knows nothing of what is under way. */
+	if (o != &c->hub)
+		memset(c->sealed, 0, sizeof c->sealed);
 	c->again = o;
 	streams_again(c->streams);
 	if (c->relays != NULL)
@@ -620,12 +616,31 @@ flush_all(struct captures *c)
 static size_t
 poll_out(struct pollfd *p, const struct out *o)
 {
-	*p = (struct pollfd){
-	    .fd = o->fd, .events = (short)(o->head != NULL ? POLLOUT : 0)};
+	*p = (struct pollfd){.fd = o->fd,
+	    .events =
+		(short)(POLLIN | (feed_waiting(o->feed) > 0 ? POLLOUT : 0))};
 	return 1;
 }
 
-/* Nobody speaks to us on these: readable means gone. */
+/* Inspectors say only one thing, and the hub says nothing. */
+static void
+listen_to(struct captures *c, struct out *o)
+{
+	for (int n = 0; n < HEARD_EACH_TURN; n++) {
+		int r = ipc_recv(o->fd, &c->in);
+
+		if (r == -EAGAIN)
+			return;
+		if (r == 1)
+			own_close(&c->in.fd);
+		if (r != 1 || c->in.type != MESSAGE_SEALED) {
+			out_lost(c, o);
+			return;
+		}
+		take_sealed(c, &c->in);
+	}
+}
+
 static void
 look_at(struct captures *c, struct out *o, const struct pollfd *p)
 {
@@ -633,7 +648,9 @@ look_at(struct captures *c, struct out *o, const struct pollfd *p)
 		return;
 	if ((p->revents & (POLLHUP | POLLERR)) != 0)
 		out_lost(c, o);
-	else if ((p->revents & POLLOUT) != 0)
+	if (o->fd >= 0 && (p->revents & POLLIN) != 0)
+		listen_to(c, o);
+	if (o->fd >= 0 && (p->revents & POLLOUT) != 0)
 		out_pump(c, o);
 }
 
@@ -659,10 +676,10 @@ wait_for(struct captures *c, struct pollfd *p, size_t extra, int timeout_ms)
 static size_t
 waiting(const struct captures *c)
 {
-	size_t n = c->hub.waiting;
+	size_t n = feed_waiting(c->hub.feed);
 
 	for (unsigned i = 0; i < c->ninspectors; i++)
-		n += c->inspect[i]->waiting;
+		n += feed_waiting(c->inspect[i]->feed);
 	return n;
 }
 
@@ -822,7 +839,15 @@ say_end(struct captures *c, struct out *o)
 	buf_init(&m, 16);
 	buf_put_u32(&m, 0);
 	buf_reset(&m);
-	out_say(c, o, MESSAGE_END, &m);
+	out_say(c, o, 0, MESSAGE_END, &m);
+}
+
+static void
+send_all(struct captures *c)
+{
+	do
+		drain(c, DRAIN_MS);
+	while (waiting(c) > 0 && !c->proc.stopping);
 }
 
 /* Returns 0, or the exit code of a file that is broken. */
@@ -857,11 +882,12 @@ serve_file(struct captures *c)
 	}
 	streams_flush(c->streams, c->packet);
 	tell_losses(c);
+	/* The end is no flow's: it comes when nothing waits that could follow. */
+	send_all(c);
 	for (unsigned i = 0; i < c->ninspectors; i++)
 		say_end(c, c->inspect[i]);
 	say_end(c, &c->hub);
-	while (waiting(c) > 0 && !c->proc.stopping)
-		drain(c, DRAIN_MS);
+	send_all(c);
 	return r == -EBADMSG ? 1 : 0;
 }
 
@@ -922,12 +948,14 @@ open_relays(struct captures *c)
 	    strnlen(why.text, sizeof c->no_relays - 1));
 }
 
-static void
-out_init(struct out *o, uint32_t role, uint32_t index)
+static int
+out_init(struct captures *c, struct out *o, uint32_t role, uint32_t index)
 {
 	o->role = role;
 	o->index = index;
 	o->fd = -1;
+	return feed_new(c->file ? FILE_MAX : PACKETS_MAX,
+	    c->file ? 0 : RELAYS_MAX, &o->feed);
 }
 
 static int
@@ -944,12 +972,13 @@ make_state(struct captures *c)
 	    .flow_memory_max = (size_t)1 << 20,
 	    .idle_us = 300000000};
 
-	out_init(&c->hub, ROLE_WATCH, 0);
+	if (out_init(c, &c->hub, ROLE_WATCH, 0) != 0)
+		return -ENOMEM;
 	for (unsigned i = 0; i < c->ninspectors; i++) {
 		c->inspect[i] = calloc(1, sizeof *c->inspect[i]);
-		if (c->inspect[i] == NULL)
+		if (c->inspect[i] == NULL ||
+		    out_init(c, c->inspect[i], ROLE_INSPECT, i) != 0)
 			return -ENOMEM;
-		out_init(c->inspect[i], ROLE_INSPECT, i);
 	}
 	return streams_new(&sink, &limits, &c->streams);
 }
@@ -1023,8 +1052,10 @@ main(int argc, char **argv)
 			serve(c);
 	}
 	out_clear(&c->hub);
+	feed_free(c->hub.feed);
 	for (unsigned i = 0; i < c->ninspectors; i++) {
 		out_clear(c->inspect[i]);
+		feed_free(c->inspect[i]->feed);
 		free(c->inspect[i]);
 	}
 	for (size_t i = 0; i < c->nsources; i++) {

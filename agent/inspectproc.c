@@ -1055,6 +1055,21 @@ flow_gap(struct flow *f, enum direction d, uint64_t to)
 	return f->sealed[d] ? 0 : web_gap(f->web, d, bytes);
 }
 
+/* Capture need not send more of it. If it cannot hear us now, it is told with
+ * what it sends next; that it is gone is seen where it is read. */
+static void
+tell_sealed(struct inspect *i, const struct flow *f, enum direction d)
+{
+	OWN(buf_done) struct buf m = {0};
+
+	if (i->capture == NULL || i->capture->fd < 0)
+		return;
+	buf_init(&m, 16);
+	buf_put_u64(&m, f->id);
+	buf_put_u8(&m, (uint8_t)d);
+	must(ipc_send_buf(i->capture->fd, MESSAGE_SEALED, &m, -1) != -EMSGSIZE);
+}
+
 /* Capture leaves out what we did not take in time: the offset tells. */
 static int
 flow_data(struct flow *f, enum direction d, uint64_t offset, struct content c)
@@ -1072,6 +1087,8 @@ flow_data(struct flow *f, enum direction d, uint64_t offset, struct content c)
 	r = flow_gap(f, d, offset);
 	f->begun[d] = true;
 	f->at[d] = offset + c.len;
+	if (f->sealed[d])
+		tell_sealed(&inspect, f, d);
 	if (r != 0 || f->sealed[d])
 		return r;
 	f->examined[d] += c.len;

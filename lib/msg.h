@@ -66,6 +66,8 @@ enum msg_type {
 			       not seen, empty if it is */
 	MESSAGE_END, /* capture: the file was read to its end;
 			       inspect: every flow before it is answered */
+	MESSAGE_SEALED, /* from inspect to capture: u64 flow, u8 direction; it is
+			       encrypted, more of it is of no use */
 
 	/* Writers (watch, supervise) and record. */
 	MESSAGE_HELLO = 48, /* to: str source, u64 epoch.

@@ -144,9 +144,10 @@ await_loss(const struct world *w, const char *what)
 	} while (strstr(reason, what) == NULL);
 }
 
-/* Sends @n bytes to a listener of ours. */
+/* Sends @n bytes to a listener of ours; with @between called behind the first of
+ * them, if there is one. */
 static void
-connection(size_t n)
+connection(size_t n, void (*between)(struct world *w), struct world *w)
 {
 	struct sockaddr_in a = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -164,6 +165,11 @@ connection(size_t n)
 	assert_int_equal(connect(client, (struct sockaddr *)&a, sizeof a), 0);
 	server = accept(listening, NULL, NULL);
 	assert_true(n <= sizeof data);
+	if (between != NULL) {
+		assert_int_equal(write(client, data, 1), 1);
+		n--;
+		between(w);
+	}
 	assert_int_equal(write(client, data, n), (ssize_t)n);
 	assert_int_equal(shutdown(client, SHUT_WR), 0);
 	while (read(server, got, sizeof got) > 0)
@@ -234,6 +240,52 @@ await_late(const struct world *w)
 	fail_msg("late0 was never captured from");
 }
 
+/* The inspector wants no more of what comes now. */
+static void
+seal(struct world *w)
+{
+	OWN(buf_done) struct buf m = {0};
+	uint64_t flow = next_flow(w->inspector);
+	struct cur c;
+
+	await(w->inspector, MESSAGE_FLOW_DATA);
+	cur_init(&c, in.data, in.len);
+	assert_int_equal(cur_u64(&c), flow);
+	buf_init(&m, 16);
+	buf_put_u64(&m, flow);
+	buf_put_u8(&m, cur_u8(&c));
+	assert_int_equal(ipc_send_buf(w->inspector, MESSAGE_SEALED, &m, -1), 0);
+	/* A hub that comes after that is greeted after that was heard. */
+	close(w->hub);
+	w->hub = give_link(w->ctl, ROLE_WATCH);
+	await(w->hub, MESSAGE_RELAYS);
+}
+
+/* What was sealed is counted to its end, and not handed over. */
+static void
+sealed_stays(struct world *w)
+{
+	struct cur c;
+
+	connection(4000, seal, w);
+	for (;;) {
+		struct pollfd p = {.fd = w->inspector, .events = POLLIN};
+		int r = ipc_recv(w->inspector, &in);
+
+		if (r == 1 && in.type == MESSAGE_FLOW_CLOSE)
+			break;
+		assert_true(r == -EAGAIN || in.type != MESSAGE_FLOW_DATA);
+		if (r == -EAGAIN)
+			assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	}
+	cur_init(&c, in.data, in.len);
+	assert_true(cur_u64(&c) > 0);
+	assert_int_equal(cur_u64(&c), 4000);
+	/* Of the next one the inspector gets everything. */
+	connection(4000, NULL, NULL);
+	assert_int_equal(bytes_of(w, next_flow(w->inspector)), 4000);
+}
+
 static void
 stop(struct world *w)
 {
@@ -267,7 +319,7 @@ test_host(void **ctx UNUSED)
 	await(w.ctl, MESSAGE_READY);
 	/* An interface that is not there is said, and the others are read. */
 	await_loss(&w, "late0 is not there or down");
-	connection(4000);
+	connection(4000, NULL, NULL);
 	flow = next_flow(w.hub);
 	assert_int_equal(next_flow(w.inspector), flow);
 	assert_int_equal(bytes_of(&w, flow), 4000);
@@ -285,19 +337,21 @@ test_host(void **ctx UNUSED)
 	assert_int_equal(run("ip link del late0"), 0);
 	await_loss(&w, "late0 is not there or down");
 	/* A hub and an inspector that come anew are told of what is open. */
-	connection(4000);
+	connection(4000, NULL, NULL);
 	again = next_flow(w.hub);
 	assert_int_equal(bytes_of(&w, again), 4000);
 	close(w.hub);
 	close(w.inspector);
 	w.hub = give_link(w.ctl, ROLE_WATCH);
 	w.inspector = give_link(w.ctl, ROLE_INSPECT);
-	connection(4000);
+	connection(4000, NULL, NULL);
 	flow = next_flow(w.inspector);
 	assert_int_equal(bytes_of(&w, flow), 4000);
 	await(w.hub, MESSAGE_FLOW_CLOSE);
 	cur_init(&c, in.data, in.len);
 	assert_true(cur_u64(&c) > 0);
+	await(w.inspector, MESSAGE_FLOW_CLOSE);
+	sealed_stays(&w);
 	stop(&w);
 }
 
