@@ -453,6 +453,7 @@ static const struct {
     {1024, 150},
     {2048, 131},
     {4096, 115},
+    {EXACT_SURE, 5},
 };
 
 static uint32_t
@@ -549,8 +550,10 @@ exact_fill(struct exact_column *c)
 	uint64_t random[64];
 
 	/* Each round adds 2 % of a full filter, so 100 rounds fill any. */
+	uint64_t more = (uint64_t)c->nblocks * load_for(c->rate) / 500;
+
 	while (exact_pass(c) * c->rate < 1)
-		for (uint64_t i = 0; i <= c->nblocks / 2; i++) {
+		for (uint64_t i = 0; i <= more; i++) {
 			if (i % ARRAY_LEN(random) == 0)
 				rng_fill(random, sizeof random);
 			put_hash(c, random[i % ARRAY_LEN(random)]);

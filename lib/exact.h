@@ -33,6 +33,9 @@ enum {
 	EXACT_SEALED_MAX = 6144, /* characters */
 	EXACT_HEAD_TEXT = 64, /* characters that tell of which index it is */
 	EXACT_MAIL = 1,
+	/* The rate of a column of values that nobody can guess: what passes is
+	 * one of them. */
+	EXACT_SURE = 1 << 30,
 };
 
 /* A filter over the values of one column. */
@@ -99,7 +102,7 @@ void exact_done(struct exact_index *x);
 
 /* ---- building ---- */
 
-/* exact_rate_ok - a rate that filters are made for: 16, 32, … 4096. */
+/* exact_rate_ok - a rate that filters are made for: 16, 32, … 4096, EXACT_SURE. */
 bool exact_rate_ok(uint32_t rate);
 
 /*

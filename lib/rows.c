@@ -4,15 +4,17 @@
  *
  * Owns: the file NAME.table, numbers big-endian:
  *   8 bytes "CHAPEDT1", 32 bytes name (zeroes behind it), 16 bytes id, u64
- *   records, u8 n secondaries, 9 bytes their columns (255 behind them), 6
- *   zeroes; then the records, ascending; at last SHA-256 of all before it.
+ *   records, u8 n secondaries, 9 bytes their columns (255 behind them), u8 1 if
+ *   its rows have numbers, 5 zeroes; then the records, ascending; at last SHA-256 of all before it.
  *   A record: 16 bytes of HMAC-SHA-256(table key, 1 column digest), and for
  *   each secondary 8 bytes of HMAC-SHA-256(table key, 2 that record's 16 bytes,
- *   column, 8 bytes of its digest), zeroes where the row has none. So one name
+ *   column, 8 bytes of its digest), zeroes where the row has none; at last, if
+ *   rows have numbers, u32 the row's. So one name
  *   in two rows is two texts, and how often a name occurs does not show.
  * The table key is derived from the private key ("chaperone edm table 1").
- * A mark is 8 bytes of HMAC-SHA-256(table key, 3 a record's 16 bytes): it finds
- * no record in the table for who has the table alone.
+ * A mark is 8 bytes of HMAC-SHA-256(table key, 3 a record's 16 bytes), which
+ * find no record in the table for who has the table alone, and the u32 number.
+ * Numbers are for tables of values that are nobody's (lib/canary.h).
  * Never: holds a value, or a digest that the index key alone could make.
  */
 #include "lib/rows.h"
@@ -32,6 +34,7 @@
 #define PURPOSE "chaperone edm table 1"
 #define HEAD (8 + 32 + EXACT_ID + 8 + 1 + EXACT_COLUMNS_MAX + 6)
 #define FIRST_CAP 1024
+#define NUMBER 4
 
 struct rows_table {
 	uint8_t *map;
@@ -39,13 +42,15 @@ struct rows_table {
 	char name[EXACT_NAME_MAX + 1];
 	uint8_t id[EXACT_ID];
 	uint8_t nsecondary;
+	bool numbered;
 	uint8_t columns[EXACT_COLUMNS_MAX];
 };
 
 static size_t
-record_size(uint8_t nsecondary)
+record_size(uint8_t nsecondary, bool numbered)
 {
-	return EXACT_DIGEST + (size_t)nsecondary * EXACT_BRIEF;
+	return EXACT_DIGEST + (size_t)nsecondary * EXACT_BRIEF +
+	       (numbered ? NUMBER : 0);
 }
 
 static void
@@ -98,7 +103,7 @@ int
 rows_add(struct rows *t, size_t column, const uint8_t primary[EXACT_DIGEST],
     const uint8_t *const near[EXACT_COLUMNS_MAX])
 {
-	size_t size = record_size(t->nsecondary);
+	size_t size = record_size(t->nsecondary, t->numbered);
 	uint8_t *p;
 
 	if (t->n == ROWS_MAX)
@@ -119,6 +124,8 @@ rows_add(struct rows *t, size_t column, const uint8_t primary[EXACT_DIGEST],
 		if (near[i] != NULL)
 			secondary_of(t->key, p, t->columns[i], near[i],
 			    p + EXACT_DIGEST + i * EXACT_BRIEF);
+	for (unsigned i = 0; t->numbered && i < NUMBER; i++)
+		p[size - NUMBER + i] = (uint8_t)(t->number >> (24 - 8 * i));
 	return 0;
 }
 
@@ -161,14 +168,15 @@ put_head(const struct rows *t, struct buf *out)
 	buf_put_u64(out, t->n);
 	buf_put_u8(out, t->nsecondary);
 	buf_put(out, columns, sizeof columns);
-	buf_put(out, "\0\0\0\0\0", 6);
+	buf_put_u8(out, t->numbered);
+	buf_put(out, "\0\0\0\0", 5);
 }
 
 int
 rows_write(struct rows *t, const char *path, struct diag *why)
 {
 	OWN(buf_done) struct buf head = {0};
-	size_t size = record_size(t->nsecondary);
+	size_t size = record_size(t->nsecondary, t->numbered);
 	struct seal_hash *h = NULL;
 	uint8_t digest[SEAL_HASH];
 	OWN_FD int fd = -1;
@@ -205,6 +213,7 @@ parse(struct rows_table *t)
 {
 	uint8_t digest[SEAL_HASH];
 	const uint8_t *name, *id, *columns;
+	uint8_t numbered;
 	uint64_t n;
 	struct cur in;
 
@@ -219,12 +228,15 @@ parse(struct rows_table *t)
 	n = cur_u64(&in);
 	t->nsecondary = cur_u8(&in);
 	columns = cur_bytes(&in, EXACT_COLUMNS_MAX);
-	if (in.bad || t->nsecondary > EXACT_COLUMNS_MAX || n > ROWS_MAX)
+	numbered = cur_u8(&in);
+	if (in.bad || t->nsecondary > EXACT_COLUMNS_MAX || numbered > 1 ||
+	    n > ROWS_MAX)
 		return -EBADMSG;
+	t->numbered = numbered == 1;
 	memcpy(t->name, name, 32);
 	memcpy(t->id, id, EXACT_ID);
 	memcpy(t->columns, columns, EXACT_COLUMNS_MAX);
-	t->size = record_size(t->nsecondary);
+	t->size = record_size(t->nsecondary, t->numbered);
 	t->n = (size_t)n;
 	return exact_name_ok(t->name) &&
 		       t->len == HEAD + SEAL_HASH + t->n * t->size
@@ -343,14 +355,17 @@ shared(const struct rows_table *t, const uint8_t *row,
 }
 
 static void
-mark_of(const uint8_t key[SEAL_HASH], const uint8_t record[EXACT_DIGEST],
-    uint8_t out[ROWS_MARK])
+mark_of(const struct rows_table *t, const uint8_t key[SEAL_HASH],
+    const uint8_t *row, uint8_t out[ROWS_MARK])
 {
 	uint8_t text[1 + EXACT_DIGEST] = {3}, whole[SEAL_HASH];
 
-	memcpy(text + 1, record, EXACT_DIGEST);
+	memset(out, 0, ROWS_MARK);
+	memcpy(text + 1, row, EXACT_DIGEST);
 	seal_hmac(key, SEAL_HASH, text, sizeof text, whole);
-	memcpy(out, whole, ROWS_MARK);
+	memcpy(out, whole, ROWS_MARK_VALUE);
+	if (t->numbered)
+		memcpy(out + ROWS_MARK_VALUE, row + t->size - NUMBER, NUMBER);
 }
 
 static bool
@@ -373,7 +388,7 @@ confirm_one(const struct rows_table *t, const uint8_t key[SEAL_HASH],
 	for (; at < t->n && memcmp(record(t, at), primary, EXACT_DIGEST) == 0;
 	     at++)
 		if (shared(t, record(t, at), near, c->nnear) >= min) {
-			mark_of(key, primary, mark);
+			mark_of(t, key, record(t, at), mark);
 			return true;
 		}
 	return false;
@@ -398,4 +413,13 @@ rows_confirm(const struct rows_table *t, const struct seal_box_key *k,
 		    t, key, &s->list[i], min, out->marks[out->confirmed]);
 	explicit_bzero(key, sizeof key);
 	return 0;
+}
+
+uint32_t
+rows_number(const uint8_t mark[ROWS_MARK])
+{
+	const uint8_t *p = mark + ROWS_MARK_VALUE;
+
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	       (uint32_t)p[2] << 8 | p[3];
 }

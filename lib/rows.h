@@ -6,6 +6,7 @@
 #ifndef LIB_ROWS_H
 #define LIB_ROWS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/exact.h"
@@ -13,7 +14,10 @@
 
 enum {
 	ROWS_MAX = 8 * 1024 * 1024, /* records */
-	ROWS_MARK = 8, /* bytes that tell one confirmed value from another */
+	/* Of a confirmed value: bytes that tell it from another one, and its
+	 * row's number (u32 big-endian; 0 where the table tells none). */
+	ROWS_MARK_VALUE = 8,
+	ROWS_MARK = ROWS_MARK_VALUE + 4,
 };
 
 /* A table that is made. */
@@ -24,6 +28,10 @@ struct rows {
 	uint8_t nsecondary;
 	/* Column of the index of each secondary. */
 	uint8_t columns[EXACT_COLUMNS_MAX];
+	/* The table tells the number of a confirmed row; set after rows_begin,
+	 * and the number of the row before each rows_add. */
+	bool numbered;
+	uint32_t number;
 	uint8_t *data; /* records; owned */
 	size_t n, cap;
 };
@@ -58,7 +66,8 @@ uint64_t rows_count(const struct rows_table *t);
 struct rows_verdict {
 	unsigned candidates, confirmed;
 	/* Of each that is confirmed what stands for its value: the same in
-	 * every finding, and random to who has not the private key. */
+	 * every finding, and but for the number random to who has not the
+	 * private key. */
 	uint8_t marks[EXACT_CANDIDATES_MAX][ROWS_MARK];
 };
 
@@ -69,5 +78,8 @@ struct rows_verdict {
  */
 int rows_confirm(const struct rows_table *t, const struct seal_box_key *k,
     const struct exact_sealed *s, struct rows_verdict *out) MUST_CHECK;
+
+/* rows_number - the number in a mark; 0: none is told. */
+uint32_t rows_number(const uint8_t mark[ROWS_MARK]);
 
 #endif

@@ -711,15 +711,12 @@ primary_exact(const struct yaml *y, const struct yaml *map, struct detector *d,
 	return 0;
 }
 
-/* The filter of a host lets guesses pass: only who confirms may be sure. */
+/* What its index allows beside this, the loader knows (ruleset.c). */
 static int
 exact_levels(const struct detector *d, struct diag *why)
 {
 	if (d->exact.index == NULL)
 		return 0;
-	if (d->levels[0].confidence != CONFIDENCE_LOW)
-		return yaml_fail(yaml_get(d->at, "levels"), why,
-		    "a rule with \"exact\" is low until it is confirmed");
 	for (size_t i = 0; i < d->nevidence; i++)
 		if (d->evidence[i].kind == EVIDENCE_COUNT ||
 		    d->evidence[i].kind == EVIDENCE_DETECTOR)
@@ -1470,8 +1467,7 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 		0 ||
 	    (r = exact_levels(d, why)) != 0 || (r = file_levels(d, why)) != 0)
 		return r;
-	/* Its window and its candidates are those of the text itself. */
-	if (d->exact.index != NULL || filerule_asks(&d->file))
+	if (filerule_asks(&d->file))
 		d->decode = 0;
 	return samples(yaml_get(y, "tests"), d, why);
 }

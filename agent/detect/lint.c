@@ -265,9 +265,10 @@ detector_lint(const struct detector *d, struct loader *l)
 		loader_note(l, d->at, false, false, "no-reference",
 		    "%s names no standard or source under references", d->id);
 	/* A number that one in fifty random ones would be, and no evidence. */
-	if (top->confidence == CONFIDENCE_HIGH && top->all == 0 &&
-	    top->any == 0 && d->gate == NULL && d->file.magic == NULL &&
-	    d->file.mime == NULL && d->file.label.at == NULL &&
+	if (top->confidence == CONFIDENCE_HIGH && d->exact.index == NULL &&
+	    top->all == 0 && top->any == 0 && d->gate == NULL &&
+	    d->file.magic == NULL && d->file.mime == NULL &&
+	    d->file.label.at == NULL &&
 	    acceptance(d) > 0.02)
 		loader_note(l, d->at, true, false, "weak-high",
 		    "%s claims high without evidence, but its validators let "

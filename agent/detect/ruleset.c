@@ -225,6 +225,15 @@ index_column(struct load *l, struct detector *d)
 		loader_note(&l->to, d->at, true, true, "no-index",
 		    "%u secondaries are asked for; the index \"%s\" has %zu",
 		    d->exact.min, x->name, secondaries);
+	else if (d->levels[0].confidence != CONFIDENCE_LOW &&
+		 x->columns[d->exact.at].rate < EXACT_SURE)
+		loader_note(&l->to, yaml_get(d->at, "levels"), true, true,
+		    "exact-level",
+		    "a rule with \"exact\" is low until it is confirmed: the "
+		    "filter of a host lets guesses pass");
+	/* What stands beside a value is looked for in the text itself. */
+	if (secondaries > 0)
+		d->decode = 0;
 }
 
 /* Finds the indexes of the packs from @first on; without a directory, none. */

@@ -1094,8 +1094,10 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 	if (l->member != NULL && h->allow == 0) {
 		/* Neither a shape nor a tag: guesses could be tried on it. */
 		size_t n = normal(s, d, h->value);
+		const struct lane *to =
+		    s->piece != NULL ? &s->outer->lanes[l - s->lanes] : l;
 
-		member_keep(l->member,
+		member_keep(to->member,
 		    &(struct member_view){s->window, s->len, s->base}, h->hash,
 		    s->normal, n);
 	}

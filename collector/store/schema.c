@@ -24,7 +24,8 @@
  * sealed: the candidates of a finding by an index for exact data match; once
  * they are judged only the head of it (lib/exact.h). exact: NULL is not judged
  * yet, or 'done', 'missing' (no such table here), 'closed' (the key does not
- * open it). A value of exact_value is a mark of lib/rows.h.
+ * open it). A value of exact_value is a mark of lib/rows.h, its number only if
+ * there is one.
  */
 #define EXACT "sealed TEXT, exact TEXT, candidates INT, confirmed INT"
 #define EXACT_TABLES \

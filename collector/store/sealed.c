@@ -43,7 +43,9 @@ put_marks(struct store *s, const struct store_confirmed *v)
 
 	for (size_t i = 0; i < v->confirmed && r == 0; i++) {
 		stmt_bind_int(q, 1, (int64_t)v->id);
-		stmt_bind_blob(q, 2, v->marks[i], ROWS_MARK);
+		stmt_bind_blob(q, 2, v->marks[i],
+		    rows_number(v->marks[i]) != 0 ? ROWS_MARK
+						  : ROWS_MARK_VALUE);
 		r = stmt_run(q);
 	}
 	return r;

@@ -194,6 +194,18 @@ out=$("$BIN/chaperone" rules check --json p)
 is "$? $(jq -r 'select(.name) | [.name, (.text | split(":")[1])] | join(" ")' \
 	<<<"$out" | head -n 1)" "3 no-index 9" "an index that is not beside the pack"
 tried="$tried no-index"
+{
+	echo ssn,name
+	seq -f '%09.0f,somebody' 1 9
+} >people.csv
+sed -i 's/confidence: low}\]/confidence: high}]/' p/a.yaml
+"$BIN/chaperone" edm build people.csv --primary ssn --secondary name --out p \
+	2>/dev/null
+rm p/people.key p/people.table
+out=$("$BIN/chaperone" rules check --json p)
+is "$? $(jq -r 'select(.name) | [.name, (.text | split(":")[1])] | join(" ")' \
+	<<<"$out" | head -n 1)" "3 exact-level 16" "high by a filter that guesses pass"
+tried="$tried exact-level"
 
 # ---- what is left to --strict, and what is quieted ----
 rm -rf p

@@ -176,6 +176,22 @@ test_small_hides(void **state UNUSED)
 	exact_done(&x);
 }
 
+/* Of a column that is sure nothing passes but its values, filled up or not. */
+static void
+test_sure(void **state UNUSED)
+{
+	struct exact_index x;
+	double part;
+
+	make(&x, EXACT_SURE, 100000000, 3000);
+	exact_fill(&x.columns[0]);
+	part = exact_pass(&x.columns[0]) * EXACT_SURE;
+	assert_true(part >= 1 && part < 2.5);
+	assert_int_equal(passing(&x, 100000000, 3000), 3000);
+	assert_int_equal(passing(&x, 500000000, 1000000), 0);
+	exact_done(&x);
+}
+
 static void
 print(const struct exact_index *x, struct buf *out)
 {
@@ -342,6 +358,7 @@ main(void)
 	    cmocka_unit_test(test_normal),
 	    cmocka_unit_test(test_normal_bytes),
 	    cmocka_unit_test(test_rate),
+	    cmocka_unit_test(test_sure),
 	    cmocka_unit_test(test_small_hides),
 	    cmocka_unit_test(test_file),
 	    cmocka_unit_test(test_hostile_file),

@@ -186,6 +186,45 @@ test_confirm(void **state)
 	assert_int_equal(rows_confirm(t, w->key, &s, &v), -EBADMSG);
 }
 
+/* A table may tell the number of the row, and only then. */
+static void
+test_numbered(void **state)
+{
+	struct world *w = *state;
+	OWN(rows_closep) struct rows_table *t = NULL;
+	const uint8_t *none[EXACT_COLUMNS_MAX] = {NULL};
+	struct exact_sealed s = {.n = 2};
+	struct rows_verdict v;
+	struct rows r;
+
+	for (unsigned numbered = 0; numbered < 2; numbered++) {
+		rows_begin(&r, &w->x, w->key);
+		r.nsecondary = 0;
+		r.numbered = numbered == 1;
+		for (unsigned i = 0; i < ROWS; i++) {
+			uint8_t id[EXACT_DIGEST];
+
+			digest(w, 0, "id", i, id);
+			r.number = 0x01020304 + i;
+			assert_int_equal(rows_add(&r, 0, id, none), 0);
+		}
+		(void)unlink(w->path);
+		assert_int_equal(rows_write(&r, w->path, NULL), 0);
+		rows_done(&r);
+		rows_closep(&t);
+		assert_int_equal(rows_open(w->path, &t, NULL), 0);
+		memcpy(s.id, w->x.id, EXACT_ID);
+		digest(w, 0, "id", 7, s.list[0].digest);
+		digest(w, 0, "id", 2900, s.list[1].digest);
+		assert_int_equal(rows_confirm(t, w->key, &s, &v), 0);
+		assert_int_equal(v.confirmed, 2);
+		assert_int_equal(
+		    rows_number(v.marks[0]), numbered ? 0x01020304 + 7 : 0);
+		assert_int_equal(
+		    rows_number(v.marks[1]), numbered ? 0x01020304 + 2900 : 0);
+	}
+}
+
 static void
 put_file(const char *path, const void *data, size_t len)
 {
@@ -253,6 +292,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_confirm, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_numbered, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_changed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_even, setup, teardown),
 	};

@@ -82,7 +82,8 @@ judge(struct scene *s, uint64_t after, enum store_judged how, uint32_t n,
 	assert_true(w.id > after);
 	v.id = w.id;
 	for (; marks[v.confirmed] != '\0'; v.confirmed++)
-		memset(v.marks[v.confirmed], marks[v.confirmed], ROWS_MARK);
+		memset(
+		    v.marks[v.confirmed], marks[v.confirmed], ROWS_MARK_VALUE);
 	assert_int_equal(store_begin(s->store), 0);
 	assert_int_equal(sealed_put(s->store, &v), 0);
 	assert_int_equal(store_commit(s->store), 0);
@@ -211,6 +212,73 @@ values_are_counted_once(void **state)
 	    sealed_next(s->store, 0, &(struct store_sealed){0}), -ENOENT);
 }
 
+/* A mark with a number is a canary's; one that waits is by the host's word. */
+static void
+canaries_are_told_apart(void **state)
+{
+	static const struct {
+		const char *path, *index, *class_name;
+		uint32_t number; /* 0: it is not confirmed */
+	} PUT[] = {
+	    {"/waits", "canary-beta", "canary", 0},
+	    {"/refuted", "canary-acme", "canary", 0},
+	    {"/mark", "canary-acme", "canary", 2 << 4 | 0},
+	    {"/token", "canary-acme", "renamed", 3 << 4 | 3},
+	    {"/customer", "customers", "pii.contact", 0},
+	};
+	struct scene *s = *state;
+	const struct exposure_canary *c;
+	char text[128];
+	struct exposure e;
+	uint64_t id = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(PUT); i++) {
+		sealed_by(PUT[i].index, text);
+		scene_put(s, "a-1", 10 + (int)i, "finding", ANN, "channel",
+		    "file", "op", "open", "detector", "d", "version", "1",
+		    "class", PUT[i].class_name, "confidence", "high",
+		    "sensitivity", "critical", "path", PUT[i].path, "count",
+		    "#1", "unique", "#1", "sealed", text, NULL);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(PUT); i++) {
+		struct store_confirmed v = {
+		    .how = i == 0 ? STORE_NO_TABLE : STORE_JUDGED,
+		    .candidates = 1};
+		struct store_sealed w;
+		uint32_t n = PUT[i].number;
+
+		assert_int_equal(sealed_next(s->store, id, &w), 0);
+		v.id = id = w.id;
+		memset(v.marks[0], (int)i, ROWS_MARK_VALUE);
+		v.marks[0][ROWS_MARK - 2] = (uint8_t)(n >> 8);
+		v.marks[0][ROWS_MARK - 1] = (uint8_t)n;
+		v.confirmed = n != 0 || i == 4;
+		assert_int_equal(store_begin(s->store), 0);
+		assert_int_equal(sealed_put(s->store, &v), 0);
+		assert_int_equal(store_commit(s->store), 0);
+	}
+	ask(s, &e);
+	assert_int_equal(e.ncanaries, 3);
+	c = &e.canaries[0];
+	assert_string_equal(c->path, "/mark");
+	assert_string_equal(c->set, "acme");
+	assert_string_equal(c->kind, "mark");
+	assert_string_equal(c->exact, "confirmed");
+	assert_string_equal(c->person, "ann");
+	assert_int_equal(c->copy, 2);
+	c = &e.canaries[1];
+	assert_string_equal(c->path, "/token");
+	assert_string_equal(c->kind, "token");
+	assert_int_equal(c->copy, 3);
+	c = &e.canaries[2];
+	assert_string_equal(c->path, "/waits");
+	assert_string_equal(c->set, "beta");
+	assert_string_equal(c->exact, "missing");
+	assert_null(c->kind);
+	assert_int_equal(c->copy, 0);
+	exposure_done(&e);
+}
+
 static void
 lies_wait_without_a_name(void **state)
 {
@@ -247,6 +315,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(what_waits_says_so),
 	    TEST(values_are_counted_once),
+	    TEST(canaries_are_told_apart),
 	    TEST(lies_wait_without_a_name),
 	};
 
