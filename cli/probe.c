@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * probe - files through jailed inspectors, for the verbs of a rule writer.
+ * probe - files through jailed inspectors, for verbs that ask about files.
  *
  * Owns: the walk and the inspectors for the time of one verb, and which answer
  * belongs to which file.
@@ -170,7 +170,7 @@ walk_all(struct probe_state *s, char *const *paths, int n)
 		if (r == 0 || stop != 0)
 			continue;
 		str_escape(shown, sizeof shown, paths[i], strlen(paths[i]));
-		return cli_error("rules",
+		return cli_error(s->probe->command,
 		    r == -EACCES || r == -EPERM ? CLI_DENIED : CLI_USAGE,
 		    "%s: %s", shown, strerror(-r));
 	}
@@ -178,7 +178,7 @@ walk_all(struct probe_state *s, char *const *paths, int n)
 		stop = hub_step(s->hub, -1, &s->why);
 	if (stop == 0)
 		return CLI_OK;
-	return cli_error("rules", cli_exit_for(stop), "%s",
+	return cli_error(s->probe->command, cli_exit_for(stop), "%s",
 	    s->why.text[0] != '\0' ? s->why.text : strerror(-stop));
 }
 
@@ -201,7 +201,7 @@ probe_run(struct probe *p, char *const *paths, int npaths)
 	int r = hub_start(&o, &calls, &s.hub, &s.why);
 
 	if (r != 0)
-		return cli_error("rules", cli_exit_for(r), "%s", s.why.text);
+		return cli_error(p->command, cli_exit_for(r), "%s", s.why.text);
 	p->detectors = hub_rules(s.hub);
 	r = walk_all(&s, paths, npaths);
 	hub_free(s.hub);

@@ -26,7 +26,7 @@ struct probe_calls {
 };
 
 struct probe {
-	const char *verb; /* for messages */
+	const char *command; /* for messages */
 	const char *rules[PROBE_DIRS_MAX];
 	size_t nrules;
 	unsigned inspectors;

@@ -197,7 +197,7 @@ run(int argc, char **argv)
 {
 	static char corpus[] = CORPUS;
 	struct bench_job job = {.n = 0};
-	struct probe p = {.what = MSG_PROBE_COST};
+	struct probe p = {.command = "rules", .what = MSG_PROBE_COST};
 	char *path = NULL;
 	uint64_t begun;
 	int r = parse(&job, &p, &path, argc, argv);

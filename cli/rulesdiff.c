@@ -263,7 +263,8 @@ run(int argc, char **argv)
 	if (n < 3)
 		return cli_usage("rules", "diff needs A, B and a path");
 	for (unsigned side = 0; side < 2 && r == CLI_OK; side++) {
-		struct probe p = {.rules = {argv[side]}, .nrules = 1};
+		struct probe p = {
+		    .command = "rules", .rules = {argv[side]}, .nrules = 1};
 
 		job.now = &job.side[side];
 		p.calls =

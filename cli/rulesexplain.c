@@ -173,7 +173,7 @@ static int
 run(int argc, char **argv)
 {
 	struct explain_job job = {.only = NULL};
-	struct probe p = {.what = MSG_PROBE_WHY};
+	struct probe p = {.command = "rules", .what = MSG_PROBE_WHY};
 	int r = parse(&job, &p, argc, argv);
 
 	if (r > 0)

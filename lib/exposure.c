@@ -133,6 +133,7 @@ exposure_done(struct exposure *e)
 	free(e->findings);
 	free(e->allows);
 	free(e->exacts);
+	free(e->canaries);
 	free(e->places);
 	free(e->sent);
 	free(e->transfers);

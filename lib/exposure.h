@@ -143,6 +143,18 @@ struct exposure_exact {
 	int64_t first_us, last_us;
 };
 
+/* A canary that somebody touched: a value that nobody has a reason to. */
+struct exposure_canary {
+	const char *set; /* whose it is; NULL: nobody can tell */
+	uint32_t copy; /* 0: not confirmed; then @kind is NULL */
+	const char *kind;
+	const char *exact; /* confirmed pending missing closed */
+	const char *host, *person, *grade, *account, *channel, *op, *path;
+	const char *member, *server, *dst, *detector;
+	uint64_t entries;
+	int64_t first_us, last_us;
+};
+
 /* What an allow kept from raising alerts, in all that was found. */
 struct exposure_allow {
 	const char *id, *until, *detector;
@@ -276,6 +288,7 @@ enum exposure_list {
 	LIST_GAPS,
 	LIST_ALARMS,
 	LIST_EXACTS,
+	LIST_CANARIES,
 	LIST_OTHERS,
 	LIST_COUNT
 };
@@ -303,6 +316,7 @@ struct exposure {
 	struct exposure_finding *findings;
 	struct exposure_allow *allows;
 	struct exposure_exact *exacts;
+	struct exposure_canary *canaries;
 	struct exposure_place *places;
 	struct exposure_sent *sent;
 	struct exposure_transfer *transfers;
@@ -315,7 +329,7 @@ struct exposure {
 	size_t nhosts, npeople, ntraits, nclasses, ndetectors, nfindings;
 	size_t nplaces, nsent, ntransfers, negress, ngaps, nalarms, nrules,
 	    ndays;
-	size_t nproviders, nallows, nexacts;
+	size_t nproviders, nallows, nexacts, ncanaries;
 	const char *view, *view_title,
 	    *view_law; /* NULL: everything is shown */
 	const char *shown; /* what the view shows, for the query */

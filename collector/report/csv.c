@@ -4,7 +4,8 @@
  *
  * Owns: the columns, in docs/man/chaperone-report.1, and their order. Rows are
  * of these kinds: coverage (one a host, so that the denominator travels along),
- * finding, exact (one an index and person), place, transfer, policy (somebody
+ * finding, canary (one a value, person and object), exact (one an index and
+ * person), place, transfer, policy (somebody
  * met it; one a condition), behind (a finding behind it), other (findings that
  * the view does not show, counted), and cut (a list with more rows than are
  * shown); a column that does not apply is empty, as is
@@ -62,6 +63,8 @@ enum column {
 	COLUMN_TOLD,
 	COLUMN_CANDIDATES,
 	COLUMN_CONFIRMED,
+	COLUMN_SET,
+	COLUMN_COPY,
 	COLUMNS
 };
 
@@ -105,6 +108,8 @@ static const char *const NAMES[COLUMNS] = {
     [COLUMN_TOLD] = "confidence_told",
     [COLUMN_CANDIDATES] = "candidates",
     [COLUMN_CONFIRMED] = "confirmed",
+    [COLUMN_SET] = "canary_set",
+    [COLUMN_COPY] = "canary_copy",
 };
 
 /* One row in the making: borrowed texts, and room for numbers. */
@@ -213,6 +218,25 @@ put_finding(struct buf *out, const struct exposure_finding *f)
 	set_number(&r, COLUMN_TIMES, f->entries);
 	set_time(&r, COLUMN_FIRST, f->first_us);
 	set_time(&r, COLUMN_LAST, f->last_us);
+	put_row(out, r.cells, COLUMNS);
+}
+
+static void
+put_canary(struct buf *out, const struct exposure_canary *c)
+{
+	struct row r = {
+	    .cells = {"canary", c->host, c->person, c->grade, c->account,
+		c->channel, c->op, c->path, c->member, c->dst}};
+
+	r.cells[COLUMN_SERVER] = c->server;
+	r.cells[COLUMN_DETECTOR] = c->detector;
+	r.cells[COLUMN_EXACT] = c->exact;
+	r.cells[COLUMN_SET] = c->set;
+	if (c->copy > 0)
+		set_number(&r, COLUMN_COPY, c->copy);
+	set_number(&r, COLUMN_TIMES, c->entries);
+	set_time(&r, COLUMN_FIRST, c->first_us);
+	set_time(&r, COLUMN_LAST, c->last_us);
 	put_row(out, r.cells, COLUMNS);
 }
 
@@ -362,8 +386,9 @@ put_cut(struct buf *out, const struct exposure *e)
 	static const struct {
 		enum exposure_list list;
 		const char *name;
-	} LISTS[] = {{LIST_FINDINGS, "finding"}, {LIST_PLACES, "place"},
-	    {LIST_TRANSFERS, "transfer"}, {LIST_EGRESS, "egress"}};
+	} LISTS[] = {{LIST_FINDINGS, "finding"}, {LIST_CANARIES, "canary"},
+	    {LIST_PLACES, "place"}, {LIST_TRANSFERS, "transfer"},
+	    {LIST_EGRESS, "egress"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(LISTS); i++) {
 		struct row r = {.cells = {"cut"}};
@@ -381,6 +406,8 @@ csv_exposure(const struct exposure *e, struct buf *out)
 	put_row(out, NAMES, COLUMNS);
 	for (size_t i = 0; i < e->nhosts; i++)
 		put_coverage(out, e, &e->hosts[i]);
+	for (size_t i = 0; i < e->ncanaries; i++)
+		put_canary(out, &e->canaries[i]);
 	for (size_t i = 0; i < e->nfindings; i++)
 		put_finding(out, &e->findings[i]);
 	for (size_t i = 0; i < e->nexacts; i++)

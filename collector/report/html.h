@@ -54,4 +54,7 @@ enum html_bar { BAR_FINDINGS, BAR_OUT };
 /* html_days - one bar a day of the period, of findings or of bytes out. */
 void html_days(struct buf *out, const struct exposure *e, enum html_bar bar);
 
+/* canaries_html - the alarm and its table; nothing if none was touched. */
+void canaries_html(struct buf *out, const struct exposure *e);
+
 #endif

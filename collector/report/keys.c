@@ -340,6 +340,39 @@ put_exacts(struct json *j, const struct exposure *e)
 }
 
 static void
+put_canaries(struct json *j, const struct exposure *e)
+{
+	json_begin_array(j, "canaries");
+	for (size_t i = 0; i < e->ncanaries; i++) {
+		const struct exposure_canary *c = &e->canaries[i];
+
+		json_begin_object(j, NULL);
+		put_text(j, "set", c->set);
+		if (c->copy > 0)
+			json_uint(j, "copy", c->copy);
+		else
+			json_put_null(j, "copy");
+		put_text(j, "kind", c->kind);
+		put_text(j, "exact", c->exact);
+		put_text(j, "host", c->host);
+		put_text(j, "person", c->person);
+		put_text(j, "grade", c->grade);
+		put_text(j, "account", c->account);
+		put_text(j, "channel", c->channel);
+		put_text(j, "op", c->op);
+		put_text(j, "path", c->path);
+		put_text(j, "member", c->member);
+		put_text(j, "server", c->server);
+		put_text(j, "dst", c->dst);
+		put_text(j, "detector", c->detector);
+		json_uint(j, "times", c->entries);
+		put_span(j, c->first_us, c->last_us);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
 put_allows(struct json *j, const struct exposure *e)
 {
 	json_begin_array(j, "allowed");
@@ -666,6 +699,7 @@ put_cut(struct json *j, const struct exposure *e)
 	    [LIST_GAPS] = "gaps",
 	    [LIST_ALARMS] = "alarms",
 	    [LIST_EXACTS] = "exact",
+	    [LIST_CANARIES] = "canaries",
 	    [LIST_OTHERS] = "providers",
 	};
 
@@ -707,6 +741,7 @@ keys_exposure(const struct exposure *e, struct buf *out)
 	json_str(&j, "provider", e->provider);
 	put_question(&j, e);
 	json_bool(&j, "known", e->known);
+	put_canaries(&j, e);
 	put_summary(&j, e);
 	put_coverage(&j, e);
 	json_uint(&j, "entries", e->entries);

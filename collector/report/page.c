@@ -1185,6 +1185,7 @@ page_exposure(const struct exposure *e, struct buf *out)
 	meta(out, e);
 	html_raw(out, "</header>\n");
 	alerts(out, e);
+	canaries_html(out, e);
 	view(out, e);
 	sentences(out, e);
 	tiles(out, e);

@@ -147,6 +147,7 @@ words_class(const char *name)
 	    {"pii.financial", "payment cards and bank accounts"},
 	    {"pii.government_id", "government identity numbers"},
 	    {"pii.contact", "contact data of people"},
+	    {"canary", "planted canaries"},
 	    {"ip.marking", "documents marked confidential"},
 	    {"secret.password", "passwords"},
 	    {"secret.cloud_key", "keys of cloud accounts"},
@@ -175,6 +176,15 @@ words_exact(const char *state)
 		if (str_eq(STATES[i].state, state))
 			return STATES[i].words;
 	return state;
+}
+
+void
+words_canary(const struct exposure_canary *c, struct buf *out)
+{
+	buf_printf(out, "Canary of %s",
+	    c->set != NULL ? c->set : "somebody that nobody can tell");
+	if (c->copy > 0)
+		buf_printf(out, ", copy %" PRIu32, c->copy);
 }
 
 void

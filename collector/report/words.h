@@ -28,6 +28,8 @@ void words_range(struct buf *out, uint64_t low, uint64_t high, bool capped);
 const char *words_class(const char *name);
 /* words_exact - what became of candidates that were not confirmed. */
 const char *words_exact(const char *state);
+/* words_canary - "Canary of acme, copy 2". */
+void words_canary(const struct exposure_canary *c, struct buf *out);
 /* words_exact_waits - why candidates of an index wait, and how many. */
 void words_exact_waits(const struct exposure_exact *x, struct buf *out);
 /* words_grade - what a grade rests on. */

@@ -18,8 +18,10 @@
 #include "collector/store/schema.h"
 #include "lib/actor.h"
 #include "lib/buf.h"
+#include "lib/canary.h"
 #include "lib/db.h"
 #include "lib/exact.h"
+#include "lib/rows.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
@@ -508,6 +510,45 @@ row_exact(struct stmt *s, struct exposure *e)
 	return 0;
 }
 
+static int
+row_canary(struct stmt *s, struct exposure *e)
+{
+	struct exact_head head = {0};
+	struct exposure_canary *c;
+	enum canary_kind kind;
+	const uint8_t *mark;
+	size_t len = 0;
+	int err;
+
+	c = next(
+	    e, &e->canaries, &e->ncanaries, sizeof *c, LIST_CANARIES, &err);
+	if (c == NULL)
+		return err;
+	if (exact_head(stmt_text(s, 0), &head) == 0 &&
+	    canary_set(head.name) != NULL)
+		c->set = exposure_text(e, canary_set(head.name));
+	mark = stmt_blob(s, 1, &len);
+	if (len == ROWS_MARK &&
+	    canary_parts(rows_number(mark), &kind, &c->copy))
+		c->kind = canary_kind_name(kind);
+	c->exact = text(s, 2, e);
+	c->host = text(s, 3, e);
+	c->person = text(s, 4, e);
+	c->grade = text(s, 5, e);
+	c->account = text(s, 6, e);
+	c->channel = text(s, 7, e);
+	c->op = text(s, 8, e);
+	c->path = text(s, 9, e);
+	c->member = text(s, 10, e);
+	c->server = text(s, 11, e);
+	c->dst = text(s, 12, e);
+	c->detector = text(s, 13, e);
+	c->entries = number(s, 14);
+	c->first_us = stmt_int(s, 15);
+	c->last_us = stmt_int(s, 16);
+	return 0;
+}
+
 /* ---- where to ---- */
 
 static int
@@ -911,6 +952,25 @@ static const struct question EXACTS = {
     " ORDER BY v.n DESC,head,who LIMIT ?4",
     row_exact, ROWS};
 
+/*
+ * A mark with a number (12 bytes: ROWS_MARK) is a canary's, whatever the host
+ * calls it. What is not confirmed is one by the host's word; what was refuted is
+ * none. No view hides them.
+ */
+static const struct question CANARIES = {
+    "WITH f AS MATERIALIZED (SELECT * FROM finding WHERE {of} AND"
+    " sealed IS NOT NULL)"
+    "SELECT substr(sealed,1,64) head,value,"
+    "CASE WHEN exact='done' THEN 'confirmed' ELSE coalesce(exact,'pending')"
+    " END state,{host},coalesce(person,'unknown'),grade,account,channel,op,"
+    "path,member,host,dst,detector,count(*),min(wall_us),max(wall_us)"
+    " FROM f LEFT JOIN exact_value USING(agent_id,gen,seq)"
+    " WHERE length(value)=12 OR (class='canary' AND exact IS NOT 'done')"
+    " GROUP BY head,value,state,agent_id,5,grade,account,channel,op,path,"
+    "member,host,dst,detector"
+    " ORDER BY value IS NULL,min(wall_us),head,value,path LIMIT ?4",
+    row_canary, ROWS};
+
 static const struct question PLACES = {
     "WITH {sent},"
     "c AS (SELECT agent_id a,way,remote r,dport p,host s,count(*) k FROM f"
@@ -1047,8 +1107,8 @@ query_exposure(struct query *q, struct exposure *e)
 {
 	static const struct question *const ALL[] = {&HOSTS, &HARMS, &TYPES,
 	    &GRADES, &KNOWN, &NOBODYS, &PEOPLE, &TRAIT_LIST, &CLASSES, &FILES,
-	    &DETECTORS, &FINDINGS, &ALLOWS, &EXACTS, &PLACES, &SENT, &TRANSFERS,
-	    &EGRESS, &GAPS, &ALARMS, &RULES, &DAYS};
+	    &DETECTORS, &FINDINGS, &ALLOWS, &EXACTS, &CANARIES, &PLACES, &SENT,
+	    &TRANSFERS, &EGRESS, &GAPS, &ALARMS, &RULES, &DAYS};
 	int r = ask_all(q, e, ALL, ARRAY_LEN(ALL));
 
 	/* A mistyped name is told beside those that there are. */
