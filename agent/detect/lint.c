@@ -268,8 +268,7 @@ detector_lint(const struct detector *d, struct loader *l)
 	if (top->confidence == CONFIDENCE_HIGH && d->exact.index == NULL &&
 	    top->all == 0 && top->any == 0 && d->gate == NULL &&
 	    d->file.magic == NULL && d->file.mime == NULL &&
-	    d->file.label.at == NULL &&
-	    acceptance(d) > 0.02)
+	    d->file.label.at == NULL && acceptance(d) > 0.02)
 		loader_note(l, d->at, true, false, "weak-high",
 		    "%s claims high without evidence, but its validators let "
 		    "%.1f %% of random values pass; at most 2 %% may",
