@@ -375,6 +375,12 @@ near_by_reset(struct near_by *n)
 	n->distinct = 0;
 }
 
+static void
+touch(struct scan *s, size_t lane)
+{
+	s->touched[lane / 64] |= (uint64_t)1 << lane % 64;
+}
+
 static bool
 is_touched(const struct scan *s, size_t lane)
 {
@@ -1093,10 +1099,12 @@ resolve(struct scan *s, struct lane *l, struct held *h)
 	}
 	if (l->member != NULL && h->allow == 0) {
 		/* Neither a shape nor a tag: guesses could be tried on it. */
-		size_t n = normal(s, d, h->value);
+		size_t n = normal(s, d, h->value),
+		       lane = (size_t)(l - s->lanes);
 		const struct lane *to =
-		    s->piece != NULL ? &s->outer->lanes[l - s->lanes] : l;
+		    s->piece != NULL ? &s->outer->lanes[lane] : l;
 
+		touch(s->piece != NULL ? s->outer : s, lane);
 		member_keep(to->member,
 		    &(struct member_view){s->window, s->len, s->base}, h->hash,
 		    s->normal, n);
@@ -1508,7 +1516,7 @@ on_range(void *ctx, size_t rule, size_t from, size_t to)
 		high = p->limit - 1;
 	if (low > high || p->limit == 0)
 		return;
-	s->touched[rule / 64] |= (uint64_t)1 << rule % 64;
+	touch(s, rule);
 	r = (struct range){
 	    (uint32_t)(low - s->done), (uint32_t)(high - s->done)};
 	last = l->nranges > 0 ? &l->ranges[l->nranges - 1] : NULL;
