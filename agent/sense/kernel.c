@@ -20,10 +20,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/str.h"
 
 #include "lib/own.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
 
 #define PROGRAMS_MAX 16
 #define MOUNTS_MAX 100000
@@ -286,4 +291,18 @@ kernel_unset(const struct kernel *k, const char *map, const void *key)
 	if (fd < 0)
 		return fd;
 	return bpf_map_delete_elem(fd, key) == 0 ? 0 : -errno;
+}
+
+int
+kernel_netns(uint64_t *out, struct diag *why)
+{
+	OWN_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof *out;
+
+	if (fd >= 0 &&
+	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, out, &len) == 0)
+		return 0;
+	return diag_set(why, -errno,
+	    "the kernel does not number network namespaces: %s",
+	    strerror(errno));
 }

@@ -51,6 +51,10 @@ int kernel_set(const struct kernel *k, const char *map, const void *key,
 int kernel_unset(
     const struct kernel *k, const char *map, const void *key) MUST_CHECK;
 
+/* kernel_netns - the network namespace that we are in, as the kernel numbers it.
+ * -ENOPROTOOPT before Linux 5.14. */
+int kernel_netns(uint64_t *out, struct diag *why) MUST_CHECK;
+
 /* KERNEL_OBJECT - the bytes of a file, as NAME_bytes and NAME_end. Who only
  * reads the source has no such file. */
 #ifdef __clang_analyzer__

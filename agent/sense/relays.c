@@ -192,12 +192,18 @@ int
 relays_open(
     const struct relay_sink *sink, struct relays **out, struct diag *why)
 {
+	uint64_t netns = 0;
 	const struct kernel_object o = {.name = "relays",
 	    .bytes = relays_bytes,
-	    .len = (size_t)(relays_end - relays_bytes)};
-	struct relays *r = calloc(1, sizeof *r);
-	int error;
+	    .len = (size_t)(relays_end - relays_bytes),
+	    .constants = &netns,
+	    .constants_len = sizeof netns};
+	struct relays *r;
+	int error = kernel_netns(&netns, why);
 
+	if (error != 0)
+		return error;
+	r = calloc(1, sizeof *r);
 	if (r == NULL)
 		return -ENOMEM;
 	r->sink = *sink;

@@ -9,17 +9,12 @@
 #include <errno.h>
 #include <linux/types.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "agent/sense/bpf/sockets.h"
 #include "agent/sense/kernel.h"
 #include "agent/sense/sense.h"
 
 #include "lib/own.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
-#endif
 
 #define KEPT_MAX 4096 /* events that were taken from the ring at once */
 
@@ -31,21 +26,6 @@ struct sockets {
 	struct socket_event kept[KEPT_MAX];
 	size_t at, n;
 };
-
-/* The network namespace that we are in, as the kernel numbers it. */
-static int
-own_netns(uint64_t *out, struct diag *why)
-{
-	OWN_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof *out;
-
-	if (fd >= 0 &&
-	    getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, out, &len) == 0)
-		return 0;
-	return diag_set(why, -errno,
-	    "the kernel does not number network namespaces: %s",
-	    strerror(errno));
-}
 
 static int
 on_told(void *ctx, const void *record, size_t len)
@@ -85,7 +65,7 @@ sockets_open(struct sockets **out, struct diag *why)
 	    .constants_len = sizeof netns,
 	    .optional = "tp_btf/inet_sock_set_state"};
 	struct sockets *s;
-	int r = own_netns(&netns, why);
+	int r = kernel_netns(&netns, why);
 
 	if (r != 0)
 		return r;

@@ -58,7 +58,16 @@ struct in6_addr {
 	__u8 bytes[16];
 };
 
+struct net {
+	__u64 net_cookie;
+} KERNELS;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct sock_common {
+	possible_net_t skc_net;
 	__u32 skc_daddr, skc_rcv_saddr;
 	__u16 skc_dport, skc_num, skc_family;
 	__u8 skc_state;
@@ -195,6 +204,10 @@ kind_of(struct file *file)
 
 /* ---- the socket ---- */
 
+/* The network namespace of the host; within another one, anybody can have any
+ * address. */
+const volatile __u64 host_netns = 0;
+
 /* The Internet socket behind a descriptor that can carry something out. */
 static __always_inline struct sock *
 socket_of(struct task_struct *task, __u32 fd)
@@ -210,7 +223,9 @@ socket_of(struct task_struct *task, __u32 fd)
 	socket = BPF_CORE_READ(file, private_data);
 	sk = BPF_CORE_READ(socket, sk);
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (!sk || (family != INET && family != INET6))
+	if (!sk || (family != INET && family != INET6) ||
+	    BPF_CORE_READ(sk, __sk_common.skc_net.net, net_cookie) !=
+		host_netns)
 		return 0;
 	protocol = BPF_CORE_READ(sk, sk_protocol);
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
