@@ -272,7 +272,7 @@ check_all(const struct config *c, const char *base, const char *final,
 {
 	char program[PATH_SIZE], dirs[CONFIG_LIST_MAX][PATH_SIZE];
 	char roster[PATH_SIZE];
-	const char *argv[CONFIG_LIST_MAX + 4];
+	const char *argv[CONFIG_LIST_MAX + 5];
 	size_t n = 0;
 	int r;
 
@@ -280,6 +280,8 @@ check_all(const struct config *c, const char *base, const char *final,
 	argv[n++] = program;
 	argv[n++] = "rules";
 	argv[n++] = "check";
+	/* The files of samples stay with who wrote the rules. */
+	argv[n++] = "--no-inspector";
 	for (size_t i = 0; i < c->rules.n; i++) {
 		make_path(dirs[i], "%s/rules/%zu", base, i);
 		argv[n++] = dirs[i];

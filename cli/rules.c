@@ -33,6 +33,7 @@ struct rules_job {
 	bool strict; /* also what is a matter of polish */
 	const char *view; /* NULL: all */
 	bool layers; /* also which layer looks for each rule */
+	bool no_inspector; /* leaves out samples that need one */
 	size_t lines, failed, hidden;
 };
 
@@ -133,6 +134,8 @@ put_sum(const struct rules_job *job, const struct ruleset *set, size_t errors,
 	json_uint(&j, "warnings", warnings);
 	if (str_eq(job->verb, "check"))
 		json_uint(&j, "left_to_strict", job->hidden);
+	if (job->no_inspector && set != NULL)
+		json_uint(&j, "left_out", ruleset_raw_tests(set));
 	if (str_eq(job->verb, "test")) {
 		json_uint(&j, "tests", job->lines);
 		json_uint(&j, "failed", job->failed);
@@ -153,6 +156,10 @@ put_sum(const struct rules_job *job, const struct ruleset *set, size_t errors,
 		    stderr, "%zu errors, %zu warnings\n", errors, warnings);
 	if (str_eq(job->verb, "check") && job->hidden > 0)
 		(void)fprintf(stderr, "%zu more with --strict\n", job->hidden);
+	if (job->no_inspector && set != NULL && ruleset_raw_tests(set) > 0)
+		(void)fprintf(stderr,
+		    "%zu tests left out: they need an inspector\n",
+		    ruleset_raw_tests(set));
 	if (set != NULL && ruleset_slow(set) != NULL)
 		(void)fprintf(stderr, "slow: %s\n", ruleset_slow(set));
 }
@@ -166,6 +173,19 @@ test(struct rules_job *job, const struct ruleset *set, struct diag *why)
 	if (r != 0)
 		return r;
 	return ruleset_test(set, rulesraw_run, raw, on_line, job, &job->failed);
+}
+
+static int
+check(struct rules_job *job, const struct ruleset *set,
+    struct problems *problems, struct diag *why)
+{
+	OWN(rulesraw_freep) struct rulesraw *raw = NULL;
+	int r = rulesraw_new(job->dirs, job->ndirs, why, &raw);
+
+	if (r != 0)
+		return r;
+	return ruleset_check(
+	    set, job->no_inspector ? NULL : rulesraw_run, raw, problems);
 }
 
 /* Runs the verb on a set that loaded. */
@@ -198,14 +218,14 @@ job_run(struct rules_job *job)
 	struct diag why = {""};
 	size_t errors = 0;
 	int code = CLI_OK;
-	bool check = str_eq(job->verb, "check");
+	bool checks = str_eq(job->verb, "check");
 	int r = ruleset_load(job->dirs, job->ndirs, &set, &problems, &why);
 
-	if (r == 0 && check) {
-		r = ruleset_check(set, &problems);
+	if (r == 0 && checks) {
+		r = check(job, set, &problems, &why);
 		if (r != 0)
-			return cli_error(
-			    "rules", cli_exit_for(r), "%s", strerror(-r));
+			return cli_error("rules", cli_exit_for(r), "%s",
+			    why.text[0] != '\0' ? why.text : strerror(-r));
 	}
 	for (size_t i = 0; i < problems.n; i++) {
 		errors += problems.list[i].error;
@@ -214,7 +234,7 @@ job_run(struct rules_job *job)
 			continue;
 		}
 		/* list and test tell only what kept the set from loading. */
-		if (check || problems.list[i].fatal)
+		if (checks || problems.list[i].fatal)
 			put_problem(job, &problems.list[i]);
 	}
 	if (r == 0)
@@ -227,7 +247,7 @@ job_run(struct rules_job *job)
 		    "%s", why.text[0] != '\0' ? why.text : strerror(-r));
 	else
 		code = CLI_CONFIG;
-	if (check && errors > 0)
+	if (checks && errors > 0)
 		code = CLI_CONFIG;
 	put_sum(job, set, errors, problems.n - errors - job->hidden);
 	return code;
@@ -250,6 +270,9 @@ on_packs(int argc, char **argv)
 		else if (str_eq(argv[i], "--layers") &&
 			 str_eq(job.verb, "check"))
 			job.layers = true;
+		else if (str_eq(argv[i], "--no-inspector") &&
+			 str_eq(job.verb, "check"))
+			job.no_inspector = true;
 		else if (argv[i][0] == '-')
 			return cli_usage(
 			    "rules", "unknown option \"%s\"", argv[i]);
@@ -269,7 +292,7 @@ static const struct rules_verb rules_check = {
     .summary = "tells every error and warning in the rule files",
     .help = "Example: chaperone rules check rules/\n\n"
 	    "Usage: chaperone rules check [--strict] [--layers] [--json]\n"
-	    "                             [DIR]...\n\n"
+	    "                             [--no-inspector] [DIR]...\n\n"
 	    "Each line names the place, what is wrong, what was meant, and\n"
 	    "the name of the problem. --strict also tells what is a matter\n"
 	    "of polish: few-tests, short-keyword, overlap, dear-layer. A rule\n"
@@ -277,7 +300,10 @@ static const struct rules_verb rules_check = {
 	    "quiet: [{name: NAME, reason: WHY}].\n"
 	    "--layers also tells which layer looks for each rule, and why:\n"
 	    "literal and shape cost little; pattern and plain cost every\n"
-	    "byte of text.\n\n"
+	    "byte of text.\n"
+	    "--no-inspector leaves out samples in containers, files or "
+	    "UTF-16,\nand tells how many: what an agent does before it takes "
+	    "rules,\nsince it has no samples' files.\n\n"
 	    "Exit: 0 no error (there may be warnings), 3 an error.\n",
     .run = on_packs,
 };

@@ -3,8 +3,8 @@
  * beside - reads what lies beside a pack: lists of terms, and samples.
  *
  * Owns: which names a pack may give, the form of a terms_file, and that its
- * bytes are a part of the set's digest.
- * Never: follows a link or a path; reads anything after the set is loaded.
+ * bytes are a part of the set's digest, which those of a sample are not.
+ * Never: follows a link or a path; reads a list after the set is loaded.
  */
 #include "agent/detect/beside.h"
 
@@ -203,4 +203,20 @@ beside_terms(const struct beside *b, const struct yaml *y, struct yaml **out,
 	if (r == 0)
 		*out = OWN_TAKE(&list);
 	return r;
+}
+
+int
+beside_sample(const char *dir, const char *name, char **data, size_t *len,
+    struct diag *why)
+{
+	OWN_FD int fd = -1;
+	char path[PATH_BYTES];
+	int r = str_format(path, sizeof path, "%s/%s", dir, name);
+
+	if (r != 0)
+		return diag_set(why, r, "%s: its path is too long", name);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return diag_set(why, -errno, "%s: %s", dir, strerror(errno));
+	return beside_read(fd, path, name, BESIDE_SAMPLE_MAX, data, len, why);
 }

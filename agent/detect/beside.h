@@ -53,5 +53,12 @@ int beside_name(const struct yaml *y, const char *ending, const char **out,
  */
 int beside_terms(const struct beside *b, const struct yaml *y,
     struct yaml **out, struct diag *why) MUST_CHECK;
+/*
+ * beside_sample - reads the file of a sample, whose name beside_name has let
+ * pass, out of a pack's directory; *data is the caller's, also on failure.
+ * Errors as of beside_open.
+ */
+int beside_sample(const char *dir, const char *name, char **data, size_t *len,
+    struct diag *why) MUST_CHECK;
 
 #endif

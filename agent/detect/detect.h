@@ -103,19 +103,23 @@ typedef void scan_found_fn(void *ctx, struct finding *f);
 typedef int ruleset_raw_fn(void *ctx, struct content raw, scan_found_fn *found,
     void *found_ctx, uint64_t *unsure);
 /*
- * ruleset_test - runs the samples inside the packs; one line each.
- * @raw: for samples that only extraction brings to text (UTF-16); NULL leaves
- * them out. *failed counts those that did not give what they expect.
+ * ruleset_test - runs the samples inside the packs, and those in files beside
+ * them; one line each.
+ * @raw: for samples that only extraction brings to text (UTF-16, containers,
+ * files); NULL leaves them out, and ruleset_raw_tests says how many that are.
+ * *failed counts those that did not give what they expect.
  */
 int ruleset_test(const struct ruleset *r, ruleset_raw_fn *raw, void *raw_ctx,
     ruleset_line_fn *line, void *ctx, size_t *failed) MUST_CHECK;
+size_t ruleset_raw_tests(const struct ruleset *r);
 
 /*
  * ruleset_check - what only running the set can tell: samples that fail, rules
  * that find each other's samples. Adds to @problems what ruleset_load did not.
+ * @raw: as of ruleset_test.
  */
-int ruleset_check(
-    const struct ruleset *r, struct problems *problems) MUST_CHECK;
+int ruleset_check(const struct ruleset *r, ruleset_raw_fn *raw, void *raw_ctx,
+    struct problems *problems) MUST_CHECK;
 
 /*
  * ruleset_allow - what value_sha256_hmac says of a value: 32 hex digits.

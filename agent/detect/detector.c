@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/detect/fullwidth.h"
+#include "agent/detect/keys.h"
 #include "agent/detect/rules.h"
 #include "lib/str.h"
 
@@ -57,51 +58,6 @@ not_yet(const struct yaml *map, const char *const later[], struct diag *why)
 }
 
 static int
-need(const struct yaml *map, const char *key, const char *what,
-    const struct yaml **out, struct diag *why)
-{
-	*out = yaml_get(map, key);
-	if (*out == NULL)
-		return yaml_fail(
-		    map, why, "%s needs the key \"%s\"", what, key);
-	return 0;
-}
-
-/* One word out of a list; *out is its place there. */
-static int
-word(const struct yaml *y, const char *const words[], unsigned *out,
-    struct diag *why)
-{
-	OWN(buf_done) struct buf all = {0};
-
-	buf_init(&all, 512);
-	for (unsigned i = 0; y->kind == YAML_SCALAR && words[i] != NULL; i++) {
-		if (str_eq(y->text, words[i])) {
-			*out = i;
-			return 0;
-		}
-	}
-	for (unsigned i = 0; words[i] != NULL; i++)
-		buf_printf(&all, "%s%s", i > 0 ? ", " : "", words[i]);
-	return yaml_fail(y, why, "%s must be one of %s",
-	    y->key != NULL ? y->key : "this", buf_text(&all));
-}
-
-/* A list of texts, or NULL. */
-static int
-texts(const struct yaml *y, struct diag *why)
-{
-	if (y == NULL)
-		return 0;
-	if (y->kind != YAML_LIST)
-		return yaml_fail(y, why, "%s must be a list", y->key);
-	for (const struct yaml *t = y->child; t != NULL; t = t->next)
-		if (t->kind != YAML_SCALAR || t->len == 0)
-			return yaml_fail(t, why, "must be a text");
-	return 0;
-}
-
-static int
 child_uint(const struct yaml *map, const char *key, uint64_t min, uint64_t max,
     uint32_t *out, struct diag *why)
 {
@@ -140,10 +96,10 @@ identity(const struct yaml *y, struct detector *d, struct diag *why)
 	    "description", "date", "modified", "author", NULL};
 	int r = 0;
 
-	if ((r = need(y, "id", "a detector", &id, why)) != 0 ||
-	    (r = need(y, "uuid", "a detector", &uuid, why)) != 0 ||
-	    (r = need(y, "title", "a detector", &title, why)) != 0 ||
-	    (r = need(y, "class", "a detector", &class, why)) != 0 ||
+	if ((r = keys_need(y, "id", "a detector", &id, why)) != 0 ||
+	    (r = keys_need(y, "uuid", "a detector", &uuid, why)) != 0 ||
+	    (r = keys_need(y, "title", "a detector", &title, why)) != 0 ||
+	    (r = keys_need(y, "class", "a detector", &class, why)) != 0 ||
 	    (r = yaml_text(id, &d->id, why)) != 0 ||
 	    (r = yaml_text(title, &d->title, why)) != 0 ||
 	    (r = yaml_text(class, &d->class_name, why)) != 0 ||
@@ -160,13 +116,13 @@ identity(const struct yaml *y, struct detector *d, struct diag *why)
 		return yaml_fail(uuid, why,
 		    "a uuid is 32 small hexadecimal digits, 8-4-4-4-12");
 	if (sensitivity != NULL)
-		r = word(sensitivity, SENSITIVITIES, &at, why);
+		r = keys_word(sensitivity, SENSITIVITIES, &at, why);
 	if (r == 0 && status != NULL)
-		r = word(status, STATUSES, &state, why);
+		r = keys_word(status, STATUSES, &state, why);
 	d->sensitivity = (enum sensitivity)at;
 	d->status = STATUSES[state];
 	for (size_t i = 0; r == 0 && lists[i] != NULL; i++)
-		r = texts(yaml_get(y, lists[i]), why);
+		r = keys_texts(yaml_get(y, lists[i]), why);
 	for (size_t i = 0; r == 0 && single[i] != NULL; i++) {
 		const char *unused;
 
@@ -217,7 +173,7 @@ prefilter(const struct yaml *y, struct detector *d, struct diag *why)
 	if (map == NULL)
 		return 0;
 	if ((r = yaml_keys(map, "prefilter", keys, why)) != 0 ||
-	    (r = texts(words = yaml_get(map, "keywords"), why)) != 0)
+	    (r = keys_texts(words = yaml_get(map, "keywords"), why)) != 0)
 		return r;
 	reason = yaml_get(map, "reason");
 	if (words == NULL || words->child == NULL) {
@@ -345,7 +301,7 @@ pattern_named(const struct yaml **y, const struct pack *p, enum boundary *b,
 		if (!str_eq(n->id, text + sizeof prefix - 1))
 			continue;
 		if (n->boundary != NULL)
-			r = word(n->boundary, BOUNDARIES, &at, why);
+			r = keys_word(n->boundary, BOUNDARIES, &at, why);
 		*b = (enum boundary)at;
 		*y = n->at;
 		return r;
@@ -365,11 +321,11 @@ detector_pattern(const struct yaml *y, struct named *out, struct diag *why)
 
 	*out = (struct named){.id = y->key};
 	if ((r = yaml_keys(y, "a pattern", keys, why)) != 0 ||
-	    (r = need(y, "pattern", "a pattern", &out->at, why)) != 0)
+	    (r = keys_need(y, "pattern", "a pattern", &out->at, why)) != 0)
 		return r;
 	out->boundary = yaml_get(y, "boundary");
 	if (out->boundary != NULL)
-		r = word(out->boundary, BOUNDARIES, &at, why);
+		r = keys_word(out->boundary, BOUNDARIES, &at, why);
 	/* Made here once, so that a fault is told even of an unused one. */
 	if (r == 0)
 		r = pattern_new(
@@ -413,7 +369,7 @@ primary_pattern(const struct yaml *map, const struct pack *p,
 
 	boundary = named;
 	if (r == 0 && b != NULL)
-		r = word(b, BOUNDARIES, &boundary, why);
+		r = keys_word(b, BOUNDARIES, &boundary, why);
 	if (r == 0)
 		r = pattern_wide(pattern, (enum boundary)boundary,
 		    folds_fullwidth(map), &d->plain, &d->regex, &d->pattern,
@@ -473,11 +429,11 @@ entropy(const struct yaml *y, struct detector *d, struct diag *why)
 	if (y == NULL)
 		return 0;
 	if ((r = yaml_keys(y, "entropy", keys, why)) != 0 ||
-	    (r = need(y, "min", "entropy", &min, why)) != 0 ||
+	    (r = keys_need(y, "min", "entropy", &min, why)) != 0 ||
 	    (r = milli(min, &d->entropy_milli, why)) != 0)
 		return r;
 	alphabet = yaml_get(y, "alphabet");
-	if (alphabet != NULL && word(alphabet, autos, &unused, why) != 0)
+	if (alphabet != NULL && keys_word(alphabet, autos, &unused, why) != 0)
 		return -EBADMSG;
 	group = yaml_get(y, "group");
 	d->entropy_group = d->secret;
@@ -506,7 +462,7 @@ requirements(const struct yaml *y, struct detector *d, struct diag *why)
 static int
 normalize(const struct yaml *y, struct detector *d, struct diag *why)
 {
-	int r = texts(y, why);
+	int r = keys_texts(y, why);
 
 	for (const struct yaml *t = y != NULL && r == 0 ? y->child : NULL;
 	     t != NULL && r == 0; t = t->next) {
@@ -515,7 +471,7 @@ normalize(const struct yaml *y, struct detector *d, struct diag *why)
 		if (str_eq(t->text, "nfkc"))
 			return yaml_fail(
 			    t, why, "\"nfkc\" is not supported yet");
-		r = word(t, NORMALS, &bit, why);
+		r = keys_word(t, NORMALS, &bit, why);
 		if (r == 0)
 			d->normalize |= 1U << bit;
 	}
@@ -527,7 +483,7 @@ check_on_fail(const struct yaml *map, struct check *c, struct diag *why)
 {
 	const struct yaml *y = yaml_get(map, "on_fail");
 	unsigned at = ON_FAIL_DROP;
-	int r = y != NULL ? word(y, ON_FAILS, &at, why) : 0;
+	int r = y != NULL ? keys_word(y, ON_FAILS, &at, why) : 0;
 
 	c->on_fail = (enum on_fail)at;
 	return r;
@@ -544,9 +500,9 @@ check_checksum(const struct yaml *y, const struct detector *d, struct check *c,
 	int r;
 
 	if ((r = yaml_keys(y, "checksum", keys, why)) != 0 ||
-	    (r = need(y, "alg", "a checksum", &alg, why)) != 0 ||
-	    (r = need(y, "over", "a checksum", &over, why)) != 0 ||
-	    (r = need(y, "equals", "a checksum", &equals, why)) != 0 ||
+	    (r = keys_need(y, "alg", "a checksum", &alg, why)) != 0 ||
+	    (r = keys_need(y, "over", "a checksum", &over, why)) != 0 ||
+	    (r = keys_need(y, "equals", "a checksum", &equals, why)) != 0 ||
 	    (r = yaml_text(alg, &name, why)) != 0 ||
 	    (r = group_named(over, d, &c->over, why)) != 0 ||
 	    (r = group_named(equals, d, &c->equals, why)) != 0)
@@ -598,7 +554,7 @@ check_one(const struct yaml *y, const struct detector *d, struct check *c,
 		sum = yaml_get(y, "checksum");
 		if (sum != NULL)
 			return check_checksum(sum, d, c, why);
-		if ((r = need(y, "name", "a validator", &at, why)) != 0 ||
+		if ((r = keys_need(y, "name", "a validator", &at, why)) != 0 ||
 		    (r = check_on_fail(y, c, why)) != 0)
 			return r;
 	}
@@ -689,8 +645,8 @@ primary_exact(const struct yaml *y, const struct yaml *map, struct detector *d,
 		    "beside \"exact\" primary takes \"validators\" alone: what "
 		    "a value looks like is the index's");
 	if ((r = yaml_keys(y, "exact", keys, why)) != 0 ||
-	    (r = need(y, "index", "exact", &index, why)) != 0 ||
-	    (r = need(y, "primary", "exact", &column, why)) != 0 ||
+	    (r = keys_need(y, "index", "exact", &index, why)) != 0 ||
+	    (r = keys_need(y, "primary", "exact", &column, why)) != 0 ||
 	    (r = yaml_text(index, &m->index, why)) != 0 ||
 	    (r = yaml_text(column, &m->column, why)) != 0)
 		return r;
@@ -742,7 +698,7 @@ primary(const struct yaml *y, const struct pack *p, struct detector *d,
 	const struct yaml *map, *exact, *file, *list, *secret;
 	int r;
 
-	if ((r = need(y, "primary", "a detector", &map, why)) != 0 ||
+	if ((r = keys_need(y, "primary", "a detector", &map, why)) != 0 ||
 	    (r = yaml_keys(map, "primary", keys, why)) != 0 ||
 	    (r = not_yet(map, later, why)) != 0)
 		return r;
@@ -795,7 +751,7 @@ near_bounds(const struct yaml *y, struct evidence *e, struct diag *why)
 	int r = child_uint(y, "within_lines", 0, 20, &n, why);
 
 	if (r == 0 && side != NULL)
-		r = word(side, sides, &at, why);
+		r = keys_word(side, sides, &at, why);
 	if (r != 0)
 		return r;
 	if (lines != NULL) {
@@ -911,7 +867,7 @@ evidence_near(const struct yaml *y, const struct pack *p, struct evidence *e,
 	    (r = near_bounds(y, e, why)) != 0)
 		return r;
 	origin = yaml_get(y, "from");
-	if (origin != NULL && (r = word(origin, origins, &at, why)) != 0)
+	if (origin != NULL && (r = keys_word(origin, origins, &at, why)) != 0)
 		return r;
 	e->of_value = at == 1;
 	list = yaml_get(y, "list");
@@ -987,7 +943,7 @@ evidence_count(const struct yaml *y, struct detector *d, struct evidence *e,
 
 	e->kind = EVIDENCE_COUNT;
 	if ((r = yaml_keys(y, "count", keys, why)) != 0 ||
-	    (r = need(y, "within", "count", &within, why)) != 0 ||
+	    (r = keys_need(y, "within", "count", &within, why)) != 0 ||
 	    (r = bytes(within, &e->within, why)) != 0 ||
 	    (r = child_uint(y, "min", 1, 1000, &e->min, why)) != 0 ||
 	    (r = child_uint(y, "unique", 1, 100, &e->unique, why)) != 0)
@@ -1119,7 +1075,7 @@ level_any(const struct yaml *y, const struct pack *p, struct detector *d,
 	if (y == NULL)
 		return 0;
 	if ((r = yaml_keys(y, "any_of", keys, why)) != 0 ||
-	    (r = need(y, "of", "any_of", &of, why)) != 0 ||
+	    (r = keys_need(y, "of", "any_of", &of, why)) != 0 ||
 	    (r = child_uint(y, "min", 0, max, &min, why)) != 0 ||
 	    (r = child_uint(y, "max", 0, max, &max, why)) != 0)
 		return r;
@@ -1150,8 +1106,8 @@ level_one(const struct yaml *y, const struct pack *p, struct detector *d,
 	int r;
 
 	if ((r = yaml_keys(y, "a level", keys, why)) != 0 ||
-	    (r = need(y, "confidence", "a level", &name, why)) != 0 ||
-	    (r = word(name, CONFIDENCES, &at, why)) != 0)
+	    (r = keys_need(y, "confidence", "a level", &name, why)) != 0 ||
+	    (r = keys_word(name, CONFIDENCES, &at, why)) != 0)
 		return r;
 	if (d->nlevels == RULES_LEVELS_MAX ||
 	    (d->nlevels > 0 && (unsigned)d->levels[d->nlevels - 1].confidence <=
@@ -1173,7 +1129,7 @@ levels(const struct yaml *y, const struct pack *p, struct detector *d,
     struct diag *why)
 {
 	const struct yaml *list;
-	int r = need(y, "levels", "a detector", &list, why);
+	int r = keys_need(y, "levels", "a detector", &list, why);
 
 	if (r != 0)
 		return r;
@@ -1232,9 +1188,9 @@ flags(const struct yaml *y, const struct pack *p, struct detector *d,
 			return yaml_fail(
 			    t, why, "more than %d flags", RULES_FLAGS_MAX);
 		if ((r = yaml_keys(t, "a flag", keys, why)) != 0 ||
-		    (r = need(t, "when", "a flag", &when, why)) != 0 ||
-		    (r = need(t, "set", "a flag", &set, why)) != 0 ||
-		    (r = word(set, sets, &at, why)) != 0)
+		    (r = keys_need(t, "when", "a flag", &when, why)) != 0 ||
+		    (r = keys_need(t, "set", "a flag", &set, why)) != 0 ||
+		    (r = keys_word(set, sets, &at, why)) != 0)
 			return r;
 		d->flags[d->nflags].mark = (enum mark)(1U << at);
 		r = flag_when(when, p, d, &d->flags[d->nflags++], why);
@@ -1292,7 +1248,7 @@ mask(const struct yaml *y, struct detector *d, struct diag *why)
 int
 detector_layers(const struct yaml *y, uint32_t *out, struct diag *why)
 {
-	int r = texts(y, why);
+	int r = keys_texts(y, why);
 
 	if (y == NULL || r != 0)
 		return r;
@@ -1305,136 +1261,6 @@ detector_layers(const struct yaml *y, uint32_t *out, struct diag *why)
 			    "a layer is one of base64, base64url, hex, "
 			    "percent, qp, unicode_escape, html, gzip, zlib");
 		*out |= 1U << layer;
-	}
-	return 0;
-}
-
-static int
-sample_spans(const struct yaml *y, struct diag *why)
-{
-	if (y == NULL)
-		return 0;
-	if (y->kind != YAML_LIST)
-		return yaml_fail(y, why, "spans must be a list of pairs");
-	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
-		uint64_t from = 0, to = 0;
-		int r;
-
-		if (t->kind != YAML_LIST || t->child == NULL ||
-		    t->child->next == NULL || t->child->next->next != NULL)
-			return yaml_fail(
-			    t, why, "a span is [from, to] in characters");
-		r = yaml_uint(t->child, 0, UINT32_MAX, &from, why);
-		if (r == 0)
-			r = yaml_uint(
-			    t->child->next, from + 1, UINT32_MAX, &to, why);
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
-/* Samples in another encoding; UTF-16 is extraction's to undo. */
-static int
-sample_encodings(const struct yaml *y, struct sample *s, struct diag *why)
-{
-	int r = texts(y, why);
-
-	for (const struct yaml *t = y != NULL && r == 0 ? y->child : NULL;
-	     t != NULL && r == 0; t = t->next) {
-		OWN(buf_done) struct buf b = {0};
-
-		buf_init(&b, 2 * YAML_FILE_MAX);
-		r = sample_encode(s, t->text, &b);
-		if (r == -EINVAL)
-			return yaml_fail(
-			    t, why, "unknown encoding \"%s\"", t->text);
-		if (r != 0)
-			return yaml_fail(t, why,
-			    "the sample cannot be written in %s", t->text);
-	}
-	s->encodings = y;
-	return r;
-}
-
-static int
-sample_text(const struct yaml *y, struct sample *s, struct diag *why)
-{
-	const struct yaml *text = yaml_get(y, "text");
-	const struct yaml *b64 = yaml_get(y, "base64");
-	OWN(buf_done) struct buf b = {0};
-	int r;
-
-	if ((text != NULL) == (b64 != NULL))
-		return yaml_fail(
-		    y, why, "a test needs either \"text\" or \"base64\"");
-	if (text != NULL) {
-		s->len = text->len;
-		return yaml_text(text, &s->text, why);
-	}
-	buf_init(&b, YAML_FILE_MAX);
-	r = b64->kind == YAML_SCALAR ? str_unbase64(&b, b64->text, b64->len)
-				     : -EBADMSG;
-	if (r != 0 || buf_error(&b) != 0)
-		return yaml_fail(b64, why, "not base64");
-	s->decoded = OWN_TAKE(&b.data);
-	s->text = (const char *)s->decoded;
-	s->len = b.len;
-	return 0;
-}
-
-static int
-sample_one(const struct yaml *y, struct sample *s, struct diag *why)
-{
-	static const char *const keys[] = {"text", "base64", "file", "encode",
-	    "wrap", "magic", "path", "expect", "spans", "unique", "why", NULL};
-	static const char *const later[] = {"file", "wrap", NULL};
-	static const char *const expects[] = {
-	    "none", "low", "medium", "high", NULL};
-	const struct yaml *expect;
-	unsigned at = 0;
-	int r;
-
-	s->at = y;
-	if ((r = yaml_keys(y, "a test", keys, why)) != 0 ||
-	    (r = not_yet(y, later, why)) != 0 ||
-	    (r = need(y, "expect", "a test", &expect, why)) != 0 ||
-	    (r = word(expect, expects, &at, why)) != 0 ||
-	    (r = sample_text(y, s, why)) != 0 ||
-	    (r = sample_encodings(yaml_get(y, "encode"), s, why)) != 0 ||
-	    (r = yaml_text(yaml_get(y, "why"), &s->why, why)) != 0 ||
-	    (r = yaml_text(yaml_get(y, "magic"), &s->facts.kind, why)) != 0 ||
-	    (r = yaml_text(yaml_get(y, "path"), &s->facts.name, why)) != 0 ||
-	    (r = yaml_uint(
-		 yaml_get(y, "unique"), 1, UINT32_MAX, &s->unique, why)) != 0)
-		return r;
-	s->expect = (enum confidence)at;
-	s->spans = yaml_get(y, "spans");
-	return sample_spans(s->spans, why);
-}
-
-static int
-samples(const struct yaml *y, struct detector *d, struct diag *why)
-{
-	size_t n = 0;
-
-	if (y == NULL)
-		return 0;
-	if (y->kind != YAML_LIST)
-		return yaml_fail(y, why, "tests must be a list");
-	for (const struct yaml *t = y->child; t != NULL; t = t->next)
-		n++;
-	if (n > RULES_SAMPLES_MAX)
-		return yaml_fail(
-		    y, why, "more than %d tests", RULES_SAMPLES_MAX);
-	d->samples = calloc(n + 1, sizeof *d->samples);
-	if (d->samples == NULL)
-		return -ENOMEM;
-	for (const struct yaml *t = y->child; t != NULL; t = t->next) {
-		int r = sample_one(t, &d->samples[d->nsamples++], why);
-
-		if (r != 0)
-			return r;
 	}
 	return 0;
 }
@@ -1453,7 +1279,7 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 	*d = (struct detector){.at = y, .pack = p, .decode = p->decode};
 	if ((r = yaml_keys(y, "a detector", keys, why)) != 0 ||
 	    (r = identity(y, d, why)) != 0 ||
-	    (r = texts(yaml_get(y, "replaces"), why)) != 0 ||
+	    (r = keys_texts(yaml_get(y, "replaces"), why)) != 0 ||
 	    (r = yaml_bool(yaml_get(y, "override"), &d->override, why)) != 0 ||
 	    (r = prefilter(y, d, why)) != 0 ||
 	    (r = primary(y, p, d, why)) != 0 ||
@@ -1469,7 +1295,7 @@ detector_parse(const struct yaml *y, const struct pack *p, struct detector *d,
 		return r;
 	if (filerule_asks(&d->file))
 		d->decode = 0;
-	return samples(yaml_get(y, "tests"), d, why);
+	return samples_parse(yaml_get(y, "tests"), d, why);
 }
 
 void
@@ -1483,9 +1309,7 @@ detector_done(struct detector *d)
 	for (size_t i = 0; i < d->nevidence; i++)
 		detector_cue_done(&d->evidence[i].own);
 	free(d->evidence);
-	for (size_t i = 0; i < d->nsamples; i++)
-		free(d->samples[i].decoded);
-	free(d->samples);
+	samples_done(d);
 	for (size_t i = 0; i < d->nown_allows; i++)
 		allow_done(&d->own_allows[i]);
 	free(d->own_allows);

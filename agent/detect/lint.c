@@ -193,6 +193,10 @@ lint_samples(const struct detector *d, struct loader *l)
 			 s->encodings != NULL ? s->encodings->child : NULL;
 		     y != NULL; y = y->next)
 			runs++;
+		for (const struct yaml *y = s->wraps != NULL ? s->wraps->child
+							     : NULL;
+		     y != NULL; y = y->next)
+			runs++;
 	}
 	/* A sample of an index would be somebody's number. */
 	if (!positive && d->exact.index == NULL)
@@ -347,7 +351,7 @@ count_hits(const struct ruleset *r, struct scan *s, uint16_t *hits)
 			const struct sample *p = &r->detectors[d]->samples[i];
 			struct content c = {(const uint8_t *)p->text, p->len};
 
-			if (p->expect == CONFIDENCE_NONE)
+			if (p->expect == CONFIDENCE_NONE || p->text == NULL)
 				continue;
 			x->n = 0;
 			scan_begin(s);
@@ -413,11 +417,12 @@ check_layers(const struct ruleset *r, struct loader *l)
 }
 
 int
-ruleset_check(const struct ruleset *r, struct problems *problems)
+ruleset_check(const struct ruleset *r, ruleset_raw_fn *raw, void *raw_ctx,
+    struct problems *problems)
 {
 	struct loader l = {.out = problems};
 	size_t failed = 0;
-	int e = ruleset_test(r, NULL, NULL, on_sample, &l, &failed);
+	int e = ruleset_test(r, raw, raw_ctx, on_sample, &l, &failed);
 
 	if (e == 0)
 		check_layers(r, &l);

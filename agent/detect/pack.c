@@ -425,6 +425,8 @@ pack_parse(struct yaml *doc, struct pack *p, struct loader *l)
 	int r;
 
 	*p = (struct pack){.doc = doc};
+	if (l->beside.dir >= 0 && (p->dir = strdup(l->beside.path)) == NULL)
+		return -ENOMEM;
 	r = yaml_keys(doc, "a rule file", keys, &d);
 	if (r == 0)
 		r = head(doc, p, &d);
@@ -471,6 +473,7 @@ pack_done(struct pack *p)
 	free(p->patterns);
 	free(p->detectors);
 	free(p->lists);
+	free(p->dir);
 	yaml_free(p->doc);
 	*p = (struct pack){0};
 }

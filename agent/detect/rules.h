@@ -160,8 +160,9 @@ struct sample {
 	const char *text;
 	size_t len;
 	uint8_t *decoded; /* of base64; owned */
+	const char *file; /* NULL, or where its bytes are, beside the pack */
 	struct member_facts facts; /* of the member that it stands for */
-	const struct yaml *encodings;
+	const struct yaml *encodings, *wraps;
 	enum confidence expect;
 	const struct yaml *spans;
 	uint64_t unique; /* 0: not asked */
@@ -214,6 +215,7 @@ struct detector {
 
 struct pack {
 	struct yaml *doc; /* owned */
+	char *dir; /* where it lies; NULL: in memory; owned */
 	const char *id, *version;
 	const struct yaml *needs; /* ids of packs, or NULL */
 	uint32_t decode; /* what detectors have that name no layers */
@@ -287,6 +289,13 @@ void pack_done(struct pack *p);
 int detector_parse(const struct yaml *y, const struct pack *p,
     struct detector *out, struct diag *why) MUST_CHECK;
 void detector_done(struct detector *d);
+/*
+ * samples_parse - reads the tests of a detector, @y may be NULL; errors as
+ * above. samples_done - releases them.
+ */
+int samples_parse(
+    const struct yaml *y, struct detector *d, struct diag *why) MUST_CHECK;
+void samples_done(struct detector *d);
 /* detector_cue_done - releases the members. */
 void detector_cue_done(struct cue *c);
 /* detector_pattern - reads one of a pack's named patterns; errors as above. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/detect/rules.h"
+#include "agent/detect/wrap.h"
 #include "lib/buf.h"
 #include "lib/json.h"
 #include "lib/str.h"
@@ -60,18 +61,18 @@ by_place(const void *a, const void *b)
 }
 
 /*
- * The surest comes first; what an allow covers is a finding of its own, and to
- * a sample they are one.
+ * What counts is the surest, whichever member it is in; what an allow covers is
+ * a finding of its own, and to a sample they are one.
  */
 static void
 on_found(void *ctx, struct finding *f)
 {
 	struct verdict *v = ctx;
 
-	if (!str_eq(f->detector, v->detector) ||
-	    (v->confidence != CONFIDENCE_NONE &&
-		v->confidence != f->confidence))
+	if (!str_eq(f->detector, v->detector) || f->confidence < v->confidence)
 		return;
+	if (f->confidence > v->confidence)
+		*v = (struct verdict){.detector = v->detector};
 	v->confidence = f->confidence;
 	v->unique += f->unique;
 	for (size_t i = 0; i < f->nspans; i++, v->nspans++)
@@ -141,9 +142,15 @@ struct run {
 	size_t failed;
 };
 
+/* One of the forms that a sample is tried in. */
+struct form {
+	const char *encoding; /* "utf-8", one of its own, or "file" */
+	const char *wrap; /* NULL: as it stands */
+};
+
 static int
 report(struct run *r, const struct detector *d, size_t index,
-    const char *encoding, const struct verdict *v, const char *wrong)
+    const struct form *form, const struct verdict *v, const char *wrong)
 {
 	const struct sample *s = &d->samples[index];
 	struct ruleset_line out = {.ok = wrong == NULL};
@@ -156,7 +163,9 @@ report(struct run *r, const struct detector *d, size_t index,
 	json_begin_object(&j, NULL);
 	json_str(&j, "detector", d->id);
 	json_uint(&j, "test", index + 1);
-	json_str(&j, "encoding", encoding);
+	json_str(&j, "encoding", form->encoding);
+	if (form->wrap != NULL)
+		json_str(&j, "wrap", form->wrap);
 	json_bool(&j, "ok", wrong == NULL);
 	json_str(&j, "expect", name_or_none(s->expect));
 	json_str(&j, "got", name_or_none(v->confidence));
@@ -172,7 +181,8 @@ report(struct run *r, const struct detector *d, size_t index,
 		return buf_error(&b);
 	(void)snprintf(text, sizeof text,
 	    "%s:%u:%u: %s in %s: expected %s, got %s%s%s", s->at->file,
-	    s->at->line, s->at->column, d->id, encoding,
+	    s->at->line, s->at->column, d->id,
+	    form->wrap != NULL ? form->wrap : form->encoding,
 	    name_or_none(s->expect), name_or_none(v->confidence),
 	    wrong != NULL ? "; wrong: " : "", wrong != NULL ? wrong : "");
 	out.json = b.data;
@@ -194,11 +204,13 @@ asks_label(const struct detector *d)
 
 /* What bytes are is extraction's to say, unless the sample says it. */
 static bool
-needs_raw(const struct detector *d, size_t index, const char *encoding)
+needs_raw(
+    const struct detector *d, const struct sample *s, const struct form *form)
 {
-	const struct member_facts *m = &d->samples[index].facts;
+	const struct member_facts *m = &s->facts;
 
-	return sample_is_raw(encoding) || asks_label(d) ||
+	return sample_is_raw(form->encoding) || form->wrap != NULL ||
+	       s->file != NULL || asks_label(d) ||
 	       (filerule_asks(&d->file) && m->kind == NULL && m->name == NULL);
 }
 
@@ -214,66 +226,165 @@ run_facts(struct run *r, const struct sample *s, struct verdict *v)
 }
 
 static int
-run_bytes(struct run *r, const struct detector *d, size_t index,
-    const char *encoding, struct content text)
+run_text(struct run *r, const struct sample *s, struct content text,
+    struct verdict *v, uint64_t *unsure)
 {
+	int e = scan_name(r->scan, s->facts.name);
+
+	if (e != 0)
+		return e;
+	scan_kind(r->scan, s->facts.kind != NULL ? s->facts.kind : "");
+	scan_begin(r->scan);
+	e = scan_feed(r->scan, text);
+	return e == 0 ? scan_end(r->scan, on_found, v, unsure) : e;
+}
+
+static int
+run_bytes(struct run *r, const struct detector *d, size_t index,
+    const struct form *form, struct content text)
+{
+	const struct sample *s = &d->samples[index];
 	struct verdict v = {.detector = d->id};
 	uint64_t unsure = 0;
-	const bool raw = needs_raw(d, index, encoding);
+	const bool as_text =
+	    str_eq(form->encoding, "utf-8") && form->wrap == NULL;
 	const char *wrong;
 	int e;
 
-	if (raw && r->raw == NULL)
-		return 0;
-	if (raw) {
+	if (needs_raw(d, s, form))
 		e = r->raw(r->raw_ctx, text, on_found, &v, &unsure);
-	} else if (filerule_asks(&d->file)) {
-		e = run_facts(r, &d->samples[index], &v);
-	} else {
-		const struct member_facts *m = &d->samples[index].facts;
-
-		e = scan_name(r->scan, m->name);
-		if (e != 0)
-			return e;
-		scan_kind(r->scan, m->kind != NULL ? m->kind : "");
-		scan_begin(r->scan);
-		e = scan_feed(r->scan, text);
-		if (e == 0)
-			e = scan_end(r->scan, on_found, &v, &unsure);
-	}
+	else if (filerule_asks(&d->file))
+		e = run_facts(r, s, &v);
+	else
+		e = run_text(r, s, text, &v, &unsure);
 	if (e != 0)
 		return e;
 	/* What is not looked into may well be known for what it is. */
 	if (filerule_asks(&d->file))
 		unsure = 0;
-	wrong = unsure > 0
-		    ? "a limit was hit, or a part was not examined"
-		    : fault(&d->samples[index], &v, str_eq(encoding, "utf-8"));
+	wrong = unsure > 0 ? "a limit was hit, or a part was not examined"
+			   : fault(s, &v, as_text);
 	r->failed += wrong != NULL;
-	return report(r, d, index, encoding, &v, wrong);
+	return report(r, d, index, form, &v, wrong);
+}
+
+/* A sample that could not be made is one that failed. */
+static int
+run_none(struct run *r, const struct detector *d, size_t index,
+    const struct form *form, const char *wrong)
+{
+	const struct verdict v = {.detector = d->id};
+
+	r->failed++;
+	return report(r, d, index, form, &v, wrong);
+}
+
+/* The sample in one form, made of @plain. */
+static int
+run_form(struct run *r, const struct detector *d, size_t index,
+    const struct form *form, struct content plain)
+{
+	const struct sample *s = &d->samples[index];
+	OWN(buf_done) struct buf b = {0};
+	int e = 0;
+
+	if (needs_raw(d, s, form) && r->raw == NULL)
+		return 0;
+	if (form->wrap == NULL &&
+	    (s->file != NULL || str_eq(form->encoding, "utf-8")))
+		return run_bytes(r, d, index, form, plain);
+	buf_init(&b, WRAP_MAX);
+	e = form->wrap != NULL ? wrap_put(form->wrap, plain, &b)
+			       : sample_encode(s, form->encoding, &b);
+	if (e == -EILSEQ)
+		return run_none(r, d, index, form,
+		    "this container holds text, and the sample is none");
+	if (e == -ENOBUFS)
+		return run_none(r, d, index, form, "it is too large");
+	if (e == 0)
+		e = buf_error(&b);
+	return e != 0 ? e
+		      : run_bytes(
+			    r, d, index, form, (struct content){b.data, b.len});
+}
+
+/* The bytes of a sample, which may lie in a file; 1: they cannot be read. */
+static int
+plain_of(const struct detector *d, const struct sample *s, char **held,
+    struct content *out, struct diag *why)
+{
+	size_t len = 0;
+	int e;
+
+	*out = (struct content){(const uint8_t *)s->text, s->len};
+	if (s->file == NULL)
+		return 0;
+	e = d->pack->dir != NULL
+		? beside_sample(d->pack->dir, s->file, held, &len, why)
+		: diag_set(why, -ENOENT, "the pack is in no directory");
+	*out = (struct content){(const uint8_t *)*held, len};
+	return e == 0 || e == -ENOMEM ? e : 1;
+}
+
+static const struct yaml *
+first(const struct yaml *list)
+{
+	return list != NULL ? list->child : NULL;
 }
 
 static int
 run_sample(struct run *r, const struct detector *d, size_t index)
 {
 	const struct sample *s = &d->samples[index];
-	struct content text = {(const uint8_t *)s->text, s->len};
-	int e = run_bytes(r, d, index, "utf-8", text);
+	struct form form = {.encoding = s->file != NULL ? "file" : "utf-8"};
+	OWN_MEM char *held = NULL;
+	struct diag why = {""};
+	struct content plain;
+	int e;
 
-	for (const struct yaml *y = s->encodings != NULL ? s->encodings->child
-							 : NULL;
-	     y != NULL && e == 0; y = y->next) {
-		OWN(buf_done) struct buf b = {0};
-
-		buf_init(&b, 2 * YAML_FILE_MAX);
-		e = sample_encode(s, y->text, &b);
-		if (e == 0)
-			e = buf_error(&b);
-		text = (struct content){b.data, b.len};
-		if (e == 0)
-			e = run_bytes(r, d, index, y->text, text);
+	if (s->file != NULL && r->raw == NULL)
+		return 0;
+	e = plain_of(d, s, &held, &plain, &why);
+	if (e > 0)
+		return run_none(r, d, index, &form, why.text);
+	if (e == 0)
+		e = run_form(r, d, index, &form, plain);
+	for (const struct yaml *y = first(s->wraps); y != NULL && e == 0;
+	     y = y->next) {
+		form.wrap = y->text;
+		e = run_form(r, d, index, &form, plain);
+	}
+	form.wrap = NULL;
+	for (const struct yaml *y = first(s->encodings); y != NULL && e == 0;
+	     y = y->next) {
+		form.encoding = y->text;
+		e = run_form(r, d, index, &form, plain);
 	}
 	return e;
+}
+
+size_t
+ruleset_raw_tests(const struct ruleset *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		for (size_t k = 0; k < set->detectors[i]->nsamples; k++) {
+			const struct detector *d = set->detectors[i];
+			const struct sample *s = &d->samples[k];
+			struct form form = {.encoding = "utf-8"};
+
+			n += needs_raw(d, s, &form);
+			for (const struct yaml *y = first(s->wraps); y != NULL;
+			     y = y->next)
+				n++;
+			for (const struct yaml *y = first(s->encodings);
+			     y != NULL; y = y->next) {
+				form.encoding = y->text;
+				n += needs_raw(d, s, &form);
+			}
+		}
+	return n;
 }
 
 int

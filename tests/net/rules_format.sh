@@ -86,8 +86,9 @@ detectors:
       - {text: "79927398713\n79927398721\n79927398739", expect: high, unique: 3}
       - {text: "79927398713 pw=aB3!aB3!", expect: high}
       - {text: "79927398713 pw=aaaaaaaa", expect: medium, why: no password}
-      - {text: "invoice 79927398713", expect: low}
-      - {text: "79927398714", expect: none, why: check digit}
+      - {text: "invoice 79927398713", expect: low, wrap: [docx, eml, "tar>gzip"]}
+      - {text: "79927398714", expect: none, why: check digit, wrap: [zip]}
+      - {file: letter.bin, expect: medium, unique: 2, wrap: [zip]}
   - id: house.password
     uuid: 6e0e7c0a-93f4-4a29-a4d3-0c5d4f7a1b03
     title: Password of the house's form
@@ -119,11 +120,13 @@ policies:
 EOT
 printf '# what other numbers are about\ninvoice\nparcel\n' >rules/not-member.terms
 
+printf '79927398713 and 79927398721\n' | iconv -t UTF-16LE >rules/letter.bin
+
 out=$("$BIN/chaperone" rules check --strict --json rules)
 is "$? $(jq -sc '[.[] | select(.kind == "problem") | .name]' <<<"$out")" "0 []" \
 	"nothing is to be said of it"
 out=$("$BIN/chaperone" rules test --json rules)
-is "$? $(tail -n 1 <<<"$out" | jq -c '[.tests, .failed]')" "0 [19,0]" \
+is "$? $(tail -n 1 <<<"$out" | jq -c '[.tests, .failed]')" "0 [25,0]" \
 	"its samples pass"
 is "$(jq -r 'select(.detector == "house.member" and .test == 1) | .encoding' \
 	<<<"$out" | paste -sd' ')" \
@@ -137,8 +140,69 @@ cp rules/*.terms wrong
 mv all2 wrong/all.yaml
 out=$("$BIN/chaperone" rules test --json wrong)
 is "$? $(jq -sc '[.[] | select(.ok == false) | [.encoding, .got]]' <<<"$out")" \
-	'1 [["utf-8","high"],["utf-16be-bom","high"]]' \
+	'1 [["utf-8","high"],["utf-16be-bom","high"],["file","none"]]' \
 	"what is not as expected in UTF-16 is told"
+
+out=$("$BIN/chaperone" rules check --json wrong)
+is "$? $(jq -sc '[.[] | select(.name == "failing-test") | .text |
+	capture(" in (?<form>[^:]*): ").form]' <<<"$out")" \
+	'3 ["utf-8","utf-16be-bom","file"]' "and check runs these, too"
+out=$("$BIN/chaperone" rules check --no-inspector --json wrong)
+is "$? $(jq -sc '[.[] | select(.name == "failing-test") | .text |
+	capture(" in (?<form>[^:]*): ").form], .[-1].left_out' <<<"$out" |
+	paste -sd' ')" '3 ["utf-8"] 11' \
+	"a host has no files of samples, and is told what was left out"
+
+# Samples in containers: each by itself, and in one another.
+mkdir wrap
+cat >wrap/w.yaml <<'EOT'
+pack: {id: w, version: 1.0.0, format: 1}
+detectors:
+  - id: w.badge
+    uuid: 6e0e7c0a-93f4-4a29-a4d3-0c5d4f7a1b04
+    title: Badge
+    class: pii.badge
+    references: [R]
+    prefilter: {keywords: ["B-1"]}
+    primary: {pattern: 'B-1\d{6}', boundary: alnum}
+    decode: [base64, hex]
+    levels: [{confidence: low, all: []}]
+    tests:
+      - {text: "the badge is B-1123456 <&> so", expect: low, unique: 1, wrap: [base64, docx, eml, gzip, hex, tar, zip, "zip>docx", "gzip>base64", "eml>zip>docx>tar"]}
+      - {text: "B-112345", expect: none, wrap: ["eml>zip"]}
+EOT
+out=$("$BIN/chaperone" rules test --json wrap)
+is "$? $(jq -sc '[.[] | select(.ok == false) | [.wrap, .wrong]]' <<<"$out")" \
+	'1 [["eml>zip>docx>tar","this container holds text, and the sample is none"]]' \
+	"a container of text holds no archive"
+is "$(jq -r 'select(.ok) | .wrap // "-"' <<<"$out" | paste -sd' ')" \
+	"- base64 docx eml gzip hex tar zip zip>docx gzip>base64 - eml>zip" \
+	"a sample is found in each container"
+sed -i 's/, "eml>zip>docx>tar"//' wrap/w.yaml
+"$BIN/chaperone" rules test wrap >/dev/null 2>&1
+is $? 0 "and the pack passes"
+sed 's/decode:.*/decode: []/' wrap/w.yaml >w.yaml && mv w.yaml wrap
+is "$("$BIN/chaperone" rules test --json wrap |
+	jq -r 'select(.ok == false) | .wrap' | paste -sd' ')" \
+	"base64 hex gzip>base64" "what the rule does not decode is not found"
+for bad in 'wrap: [rar]' 'wrap: ["zip>"]' 'wrap: [zip>zip>zip>zip>zip]' \
+	'wrap: zip' 'file: ../w.yaml' 'file: a/b' 'file: .w' 'base64: "QQ=="'; do
+	sed "s|B-112345\", expect: none, .*|x\", expect: none, $bad}|" wrap/w.yaml \
+		>w.yaml
+	mkdir -p bad
+	mv w.yaml bad
+	"$BIN/chaperone" rules test bad 2>/dev/null | grep -q 'bad/w.yaml:14:'
+	ok $? "refused with its place: $bad"
+done
+sed 's/text: "B-112345", expect: none, .*/file: none.bin, expect: none}/' \
+	wrap/w.yaml >bad/w.yaml
+"$BIN/chaperone" rules test bad 2>/dev/null |
+	grep -q 'bad/w.yaml:14:9: .*none.bin: No such file'
+ok $? "a file that is not there fails"
+ln -s ../rules/letter.bin bad/none.bin
+"$BIN/chaperone" rules test bad 2>/dev/null |
+	grep -q 'bad/w.yaml:14:9: .*is a symbolic link'
+ok $? "as does a link"
 
 printf 'expired 7992 7398 713 and pw=aB3!aB3!\n' >one.txt
 out=$("$BIN/chaperone" scan --json --rules rules one.txt 2>/dev/null)

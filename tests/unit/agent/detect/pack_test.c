@@ -145,9 +145,6 @@ test_not_yet(void **state UNUSED)
 		struct parts parts;
 		const char *key;
 	} rows[] = {
-	    {{.more = "    tests: [{file: a, expect: low}]\n"}, "file"},
-	    {{.more = "    tests: [{text: a, wrap: [zip], expect: low}]\n"},
-		"wrap"},
 	    {{.primary = "function: f"}, "function"},
 	    {{.primary = "fingerprint: {index: i}"}, "fingerprint"},
 	    {{.primary = "fingerprint: {set: s}"}, "fingerprint"},
