@@ -70,6 +70,7 @@ struct opens {
 	struct kernel *kernel;
 	struct dir dirs[DIRS_MAX];
 	size_t ndirs;
+	uint32_t version; /* of what the kernel was told of them */
 	struct anchor anchors[ANCHORS_MAX];
 	size_t nanchors;
 	uint64_t told_lost;
@@ -248,6 +249,34 @@ open_dir(const struct dir *d)
 	return (int)syscall(SYS_openat2, AT_FDCWD, d->path, &how, sizeof how);
 }
 
+static void
+set_bit(struct opened_dirs *all, const struct opened_dir *key)
+{
+	uint32_t bit = opened_dir_bit(key);
+
+	all->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+/*
+ * The bits of all directories that are known, and of one more: before it is
+ * told of, since a bit too many costs a look-up and one that is missing an event;
+ * and after any change, since only then is what the change makes of openings
+ * told anew.
+ */
+static int
+list_dirs(struct opens *o, const struct opened_dir *more)
+{
+	const uint32_t zero = 0;
+	struct opened_dirs all = {.version = ++o->version};
+
+	for (size_t i = 0; i < o->ndirs; i++)
+		if (o->dirs[i].known)
+			set_bit(&all, &o->dirs[i].key);
+	if (more != NULL)
+		set_bit(&all, more);
+	return kernel_set(o->kernel, "listed", &zero, &all);
+}
+
 /* Tells the kernel where the directory is now. */
 static int
 place(struct opens *o, struct dir *d)
@@ -261,7 +290,8 @@ place(struct opens *o, struct dir *d)
 	/* Its number may come again as another directory's. */
 	if (fd < 0 && d->known && !d->inside) {
 		d->known = false;
-		return kernel_unset(o->kernel, "dirs", &d->key);
+		r = kernel_unset(o->kernel, "dirs", &d->key);
+		return r == 0 ? list_dirs(o, NULL) : r;
 	}
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return -errno;
@@ -270,6 +300,8 @@ place(struct opens *o, struct dir *d)
 	if (d->known && key.ino == d->key.ino && key.dev == d->key.dev)
 		return 0;
 	r = can_open(fd, &d->xfs);
+	if (r == 0)
+		r = list_dirs(o, &key);
 	if (r == 0)
 		r = kernel_set(o->kernel, "dirs", &key, &which);
 	some.dev = key.dev;
@@ -281,7 +313,7 @@ place(struct opens *o, struct dir *d)
 		r = kernel_unset(o->kernel, "dirs", &d->key);
 	d->key = key;
 	d->known = true;
-	return r;
+	return r == 0 ? list_dirs(o, &key) : r;
 }
 
 int
@@ -316,6 +348,7 @@ opens_forget(struct opens *o, const char *path)
 			must(r == 0 || r == -ENOENT);
 		}
 		*d = o->dirs[--o->ndirs];
+		must(list_dirs(o, NULL) == 0);
 		return;
 	}
 }

@@ -13,8 +13,11 @@
  * tree of its own file system, so that neither a bind mount nor a namespace
  * changes it.
  *
- * What costs nothing for others is that a call which opens nothing is left after
- * one comparison, and a process that is passed over after one look-up.
+ * What costs next to nothing for others is that a call which opens or reads
+ * nothing is left after a few comparisons, and a process that is passed over
+ * after one look-up. Whoever is not passed over pays for the clock, for the
+ * ring, and for helpers that are called: what an opening found out is kept for
+ * the reads through it, and directories that cannot be listed are not looked up.
  */
 #include <stdbool.h>
 
@@ -150,6 +153,14 @@ struct pt_regs {
 extern void *bpf_rdonly_cast(void *p, __u32 type) __ksym;
 #endif
 #define GET(fast, p, field) ((fast) ? (p)->field : BPF_CORE_READ(p, field))
+#ifdef PLAIN
+#define FAST false
+#define TYPED(p, type) ((type *)(p)) /* never looked through */
+#else
+#define FAST true
+#define TYPED(p, type) \
+	((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
+#endif
 
 const volatile struct opens_constants host = {}; /* set before loading */
 
@@ -167,12 +178,24 @@ struct {
 	__type(value, __u32);
 } dirs SEC(".maps");
 
-/* Openings that a thread has read through already, the oldest out first: the
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct opened_dirs);
+} listed SEC(".maps");
+
+/* Openings that a thread made or has read through, the oldest out first: the
  * address of struct file and its inode, since an address comes again. What falls
  * out is told once more. */
 #define READ_MAX 4
+#define STATE_NONE 0
+#define STATE_INSIDE 1 /* opened, not read yet */
+#define STATE_OUTSIDE 2 /* by what was listed then */
+#define STATE_READ 3
 struct reads {
 	__u64 file[READ_MAX], inode[READ_MAX];
+	__u32 state[READ_MAX], version[READ_MAX];
 	__u32 next, zero;
 };
 
@@ -256,12 +279,24 @@ is_watched(__u32 dev)
 	return bpf_map_lookup_elem(&dirs, &key) != 0;
 }
 
+static __always_inline struct opened_dirs *
+listed_now(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&listed, &zero);
+}
+
 static __always_inline bool
 is_inside(struct dentry *d, __u32 dev, __u32 links, bool fast)
 {
+	const struct opened_dirs *all = listed_now();
 	struct opened_dir key = {.dev = dev};
 	struct dentry *up;
-	__u32 *which;
+	__u32 *which, bit;
+
+	if (!all)
+		return true;
 
 	/* A regular file is none of the directories. */
 	d = GET(fast, d, d_parent);
@@ -271,9 +306,12 @@ is_inside(struct dentry *d, __u32 dev, __u32 links, bool fast)
 		up = GET(fast, d, d_parent);
 		key.ino =
 		    fast ? d->d_inode->i_ino : BPF_CORE_READ(d, d_inode, i_ino);
-		which = bpf_map_lookup_elem(&dirs, &key);
-		if (which)
-			return *which == DIR_INSIDE;
+		bit = opened_dir_bit(&key);
+		if ((all->bits[bit / 64] >> (bit % 64)) & 1) {
+			which = bpf_map_lookup_elem(&dirs, &key);
+			if (which)
+				return *which == DIR_INSIDE;
+		}
 		if (up == d)
 			return links > 1 && is_watched(dev);
 		d = up;
@@ -281,19 +319,24 @@ is_inside(struct dentry *d, __u32 dev, __u32 links, bool fast)
 	return true; /* what cannot be told counts as inside */
 }
 
-static __always_inline void
-tell(struct task_struct *task, struct inode *inode, struct dentry *dentry,
-    __u32 op, __s32 fd, bool fast)
+/* Any file: what is not regular is never inside. */
+static __always_inline bool
+is_told(struct inode *inode, struct dentry *dentry, bool fast)
 {
-	__u32 dev =
-	    fast ? inode->i_sb->s_dev : BPF_CORE_READ(inode, i_sb, s_dev);
-	__u64 flags = BPF_RB_NO_WAKEUP, waits;
-	struct opened *o;
+	return IS_REGULAR(GET(fast, inode, i_mode)) &&
+	       is_inside(dentry,
+		   fast ? inode->i_sb->s_dev
+			: BPF_CORE_READ(inode, i_sb, s_dev),
+		   GET(fast, inode, i_nlink), fast);
+}
 
-	if (!IS_REGULAR(GET(fast, inode, i_mode)) ||
-	    !is_inside(dentry, dev, GET(fast, inode, i_nlink), fast))
-		return;
-	o = bpf_ringbuf_reserve(&ring, sizeof *o, 0);
+static __always_inline void
+tell(struct task_struct *task, struct inode *inode, __u32 op, __s32 fd,
+    bool fast)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP, waits;
+	struct opened *o = bpf_ringbuf_reserve(&ring, sizeof *o, 0);
+
 	if (!o) {
 		count(OPENED_LOST);
 		return;
@@ -301,7 +344,7 @@ tell(struct task_struct *task, struct inode *inode, struct dentry *dentry,
 	o->boot_ns = bpf_ktime_get_boot_ns();
 	o->start_ns = task->group_leader->start_boottime;
 	o->ino = GET(fast, inode, i_ino);
-	o->dev = dev;
+	o->dev = fast ? inode->i_sb->s_dev : BPF_CORE_READ(inode, i_sb, s_dev);
 	o->generation = GET(fast, inode, i_generation);
 	o->pid = task->tgid;
 	o->fd = fd;
@@ -316,13 +359,10 @@ tell(struct task_struct *task, struct inode *inode, struct dentry *dentry,
 	bpf_ringbuf_submit(o, flags);
 }
 
-static __always_inline void
-tell_file(
-    struct task_struct *task, struct file *file, __u32 op, __s32 fd, bool fast)
+static __always_inline struct dentry *
+name_in(struct file *file, bool fast)
 {
-	tell(task, GET(fast, file, f_inode),
-	    fast ? file->f_path.dentry : BPF_CORE_READ(file, f_path.dentry), op,
-	    fd, fast);
+	return fast ? file->f_path.dentry : BPF_CORE_READ(file, f_path.dentry);
 }
 
 /* ---- calls ---- */
@@ -398,13 +438,16 @@ call_kind(long nr, bool narrow)
 }
 
 static __always_inline struct file *
-file_of(struct task_struct *task, __u32 fd)
+file_of(struct task_struct *task, __u32 fd, bool fast)
 {
 	struct fdtable *t = task->files->fdt;
 	struct file **slots = t->fd, *file = 0;
 
 	if (fd >= t->max_fds)
 		return 0;
+	if (fast) /* any type that begins with a pointer */
+		return TYPED(
+		    TYPED(slots + fd, struct hlist_head)->first, struct file);
 	(void)bpf_probe_read_kernel(&file, sizeof file, slots + fd);
 	return file;
 }
@@ -412,55 +455,84 @@ file_of(struct task_struct *task, __u32 fd)
 static __always_inline void
 opened(struct task_struct *task, struct file *file, __s32 fd, bool fast)
 {
+	struct inode *inode = GET(fast, file, f_inode);
+	const struct opened_dirs *all = listed_now();
 	struct reads *r;
+	__u32 i, at;
+	bool inside;
 
+	if (!IS_REGULAR(GET(fast, inode, i_mode)))
+		return;
 	if ((GET(fast, file, f_mode) & MODE_PATH) != 0)
 		return; /* it can be neither read nor written by this */
-	r = bpf_task_storage_get(&reads, task, 0, 0);
-	for (int i = 0; r && i < READ_MAX; i++)
-		if (r->file[i] == (__u64)file)
-			r->file[i] = 0;
-	tell_file(task, file, OPENED, fd, fast);
+	r = bpf_task_storage_get(
+	    &reads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	inside = is_told(inode, name_in(file, fast), fast);
+	if (r && all) {
+		at = r->next;
+		/* Another's of the same address is over. */
+		for (i = 0; i < READ_MAX; i++)
+			if (r->file[i] == (__u64)file)
+				at = i;
+		if (at == r->next)
+			r->next = (at + 1) % READ_MAX;
+		at %= READ_MAX;
+		r->file[at] = (__u64)file;
+		r->inode[at] = (__u64)inode;
+		r->state[at] = inside ? STATE_INSIDE : STATE_OUTSIDE;
+		r->version[at] = all->version;
+	}
+	if (inside)
+		tell(task, inode, OPENED, fd, fast);
 }
 
-/* The thread has read through this already; if not, it has from now on. */
-static __always_inline bool
-is_read(struct task_struct *task, __u64 file, __u64 inode)
+/*
+ * What is known of an opening: read by the thread already, or where its file
+ * lay when the thread opened it. If nothing is, or other directories are listed
+ * since, NONE. Read it is from now on.
+ */
+static __always_inline __u32
+state_of(struct task_struct *task, __u64 file, __u64 inode)
 {
 	struct reads *r = bpf_task_storage_get(
 	    &reads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	__u32 i;
+	const struct opened_dirs *all = listed_now();
+	__u32 i, state;
 
-	if (!r)
-		return false;
-	for (i = 0; i < READ_MAX; i++)
-		if (r->file[i] == file && r->inode[i] == inode)
-			return true;
+	if (!r || !all)
+		return STATE_NONE;
+	for (i = 0; i < READ_MAX; i++) {
+		if (r->file[i] != file || r->inode[i] != inode)
+			continue;
+		state = r->state[i];
+		if (state == STATE_OUTSIDE) {
+			if (r->version[i] == all->version)
+				return state;
+			state = STATE_NONE;
+		}
+		r->state[i] = STATE_READ;
+		return state;
+	}
 	i = r->next % READ_MAX;
 	r->file[i] = file;
 	r->inode[i] = inode;
-	r->next++;
-	return false;
+	r->state[i] = STATE_READ;
+	r->next = i + 1;
+	return STATE_NONE;
 }
 
 static __always_inline void
 read_through(struct task_struct *task, struct file *file, __s32 fd, bool fast)
 {
 	struct inode *inode = GET(fast, file, f_inode);
+	__u32 state;
 
-	if (IS_REGULAR(GET(fast, inode, i_mode)) &&
-	    !is_read(task, (__u64)file, (__u64)inode))
-		tell_file(task, file, OPENED_READ, fd, fast);
-}
-
-static __always_inline void
-handle(
-    struct task_struct *task, struct file *file, int kind, __s32 fd, bool fast)
-{
-	if (kind == CALL_OPENS)
-		opened(task, file, fd, fast);
-	else
-		read_through(task, file, fd, fast);
+	if (!IS_REGULAR(GET(fast, inode, i_mode)))
+		return;
+	state = state_of(task, (__u64)file, (__u64)inode);
+	if (state == STATE_INSIDE ||
+	    (state == STATE_NONE && is_told(inode, name_in(file, fast), fast)))
+		tell(task, inode, OPENED_READ, fd, fast);
 }
 
 static __always_inline __s32
@@ -495,16 +567,13 @@ BPF_PROG(on_exit, struct pt_regs *regs, long ret)
 	}
 	if (kind != CALL_OPENS)
 		fd = argument(regs, kind, narrow);
-	file = file_of(task, fd);
+	file = file_of(task, fd, FAST);
 	if (!file)
 		return 0;
-#ifdef PLAIN
-	handle(task, file, kind, fd, false);
-#else
-	handle(task,
-	    bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file)), kind,
-	    fd, true);
-#endif
+	if (kind == CALL_OPENS)
+		opened(task, file, fd, FAST);
+	else
+		read_through(task, file, fd, FAST);
 	return 0;
 }
 
@@ -516,8 +585,9 @@ BPF_PROG(on_exec, struct task_struct *task, int old, struct linux_binprm *bprm)
 
 	(void)ctx;
 	(void)old;
-	if (file && !is_passed(task))
-		tell_file(task, file, OPENED_EXEC, -1, true);
+	if (file && !is_passed(task) &&
+	    is_told(file->f_inode, name_in(file, true), true))
+		tell(task, file->f_inode, OPENED_EXEC, -1, true);
 	return 0;
 }
 
@@ -557,16 +627,19 @@ BPF_PROG(on_pages, struct address_space *pages)
 		narrow = (task->thread_info.status & CALL_IS_32) != 0;
 		kind = call_kind(regs->orig_ax, narrow);
 	}
-	if (kind == CALL_NOTHING || kind == CALL_OPENS || is_passed(task) ||
-	    !is_watched(inode->i_sb->s_dev))
+	if (kind == CALL_NOTHING || kind == CALL_OPENS)
 		return 0;
+	/* Nearly always it is the file that the call names. */
 	if (kind != CALL_SUBMITS) {
-		file = file_of(task, argument(regs, kind, narrow));
-		if (!file || BPF_CORE_READ(file, f_inode) == inode)
+		file = file_of(task, argument(regs, kind, narrow), FAST);
+		if (!file || GET(FAST, file, f_inode) == inode)
 			return 0;
 	}
+	if (is_passed(task) || !is_watched(inode->i_sb->s_dev))
+		return 0;
 	name = name_of(inode);
-	if (name && !is_read(task, (__u64)inode, (__u64)inode))
-		tell(task, inode, name, OPENED_READ, -1, false);
+	if (name && state_of(task, (__u64)inode, (__u64)inode) != STATE_READ &&
+	    is_told(inode, name, false))
+		tell(task, inode, OPENED_READ, -1, false);
 	return 0;
 }

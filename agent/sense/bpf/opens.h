@@ -44,6 +44,22 @@ struct opened_dir {
 #define DIR_INSIDE 1
 #define DIR_OUTSIDE 2
 
+/* All those directories: a bit for each, so that nearly any other is told apart
+ * without a look-up; a version for each change of them. */
+#define OPENED_BITS 4096
+struct opened_dirs {
+	__u64 bits[OPENED_BITS / 64];
+	__u32 version, zero;
+};
+
+static inline __u32
+opened_dir_bit(const struct opened_dir *d)
+{
+	__u64 h = (d->ino ^ ((__u64)d->dev << 32)) * 0x9e3779b97f4a7c15ull;
+
+	return (__u32)(h >> 52); /* 12 bits */
+}
+
 /* Where the object counts; index of its one array. */
 #define OPENED_LOST 0 /* no room in the ring */
 #define OPENED_PASSED 1 /* opened by a process that is passed over */
