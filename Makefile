@@ -47,7 +47,7 @@ endif
 
 PROGRAMS := chaperone chaperone-agent chaperone-watch chaperone-inspect chaperone-capture chaperone-ship chaperone-collector chaperone-front chaperone-store chaperone-sign chaperone-confirm chaperone-record chaperone-report
 
-chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/rulesnew.c cli/rulesexplain.c cli/rulesbench.c cli/rulesdiff.c cli/rulesseal.c cli/rulesallow.c cli/rulesraw.c cli/rulesimport.c cli/edm.c cli/edmbuild.c cli/edmconfirm.c cli/edmimport.c cli/canary.c cli/canaryset.c cli/canarybuild.c cli/canarymake.c cli/canarycheck.c cli/csv.c cli/reshape.c cli/toml.c cli/probe.c cli/scan.c cli/scanout.c cli/scansarif.c cli/scanpage.c cli/scanstate.c cli/walk.c cli/replay.c cli/host.c cli/status.c cli/events.c cli/evidence.c cli/verify.c cli/control.c cli/enrol.c cli/token.c cli/agents.c cli/report.c cli/run.c cli/doctor.c agent/roles.c agent/config.c
+chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/rulesnew.c cli/rulesexplain.c cli/rulesbench.c cli/rulesdiff.c cli/rulesseal.c cli/rulesallow.c cli/rulesraw.c cli/rulesimport.c cli/edm.c cli/edmbuild.c cli/edmconfirm.c cli/edmimport.c cli/canary.c cli/canaryset.c cli/canarybuild.c cli/canarymake.c cli/canarycheck.c cli/csv.c cli/reshape.c cli/toml.c cli/probe.c cli/scan.c cli/scanout.c cli/scansarif.c cli/scanpage.c cli/scanstate.c cli/walk.c cli/replay.c cli/host.c cli/status.c cli/coverage.c cli/coverageout.c cli/events.c cli/evidence.c cli/verify.c cli/control.c cli/enrol.c cli/token.c cli/agents.c cli/report.c cli/run.c cli/doctor.c agent/roles.c agent/config.c
 chaperone_ROOMS   := agent/detect agent/ship
 chaperone_LIBS    := libpcre2-8 $(HS_LIB) zlib yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 

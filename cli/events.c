@@ -23,9 +23,6 @@
 
 #include "lib/own.h"
 
-/* An entry may be written this long after what it tells, folds included. */
-#define SLACK_US INT64_C(3600000000)
-#define CENTURY_S UINT64_C(3155760000)
 #define PAUSE_MS 50
 #define LOOK_MS 1000 /* at least so often, whatever inotify says */
 #define LINE_MAX_BYTES (1024 * 1024)
@@ -40,33 +37,6 @@ struct events {
 	uint32_t gen; /* what is printed next */
 	uint64_t seq;
 };
-
-/* ---- arguments ---- */
-
-/* "90s", "10m", "2h", "1d" before now; or a time as clock_parse reads it. */
-static int
-parse_since(const char *text, int64_t *out)
-{
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} UNITS[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	size_t n = strlen(text);
-	char number[16];
-	uint64_t v;
-
-	for (size_t i = 0; n > 1 && i < ARRAY_LEN(UNITS); i++) {
-		if (text[n - 1] != UNITS[i].unit ||
-		    str_copy_len(number, sizeof number, text, n - 1) != 0 ||
-		    str_u64(number, CENTURY_S / (uint64_t)UNITS[i].seconds,
-			&v) != 0)
-			continue;
-		*out = clock_now().wall_us -
-		       (int64_t)v * UNITS[i].seconds * 1000000;
-		return 0;
-	}
-	return clock_parse(text, out);
-}
 
 /* ---- a line ---- */
 
@@ -229,50 +199,6 @@ print_entry(const struct events *e, const struct facts *f)
 }
 
 /* ---- the way through the log ---- */
-
-/*
- * True if nothing before this entry can be of the time asked for. A clock that
- * nobody disciplined (1970 after a boot) says nothing of what came before.
- */
-static bool
-is_before(const struct events *e, struct ledger *l, uint64_t seq)
-{
-	struct entry raw = {0};
-	struct facts f = {0};
-	bool before = false;
-
-	if (ledger_read(l, seq, &raw) == 0 &&
-	    entry_open(raw.leaf.data, raw.leaf.len, NULL, 0, &f, NULL) == 0)
-		before = f.synced && f.at.wall_us < e->since_us - SLACK_US;
-	facts_done(&f);
-	entry_done(&raw);
-	return before;
-}
-
-/* Goes back from the end to where the time asked for can begin. */
-static void
-find_start(struct events *e, uint32_t gens)
-{
-	e->gen = 0;
-	e->seq = 0;
-	if (!e->since)
-		return;
-	for (uint32_t g = gens; g-- > 0;) {
-		struct ledger *l;
-
-		if (ledger_open_gen(e->log, g, &l, NULL) != 0)
-			continue;
-		for (uint64_t seq = ledger_size(l); seq-- > 0;) {
-			if (!is_before(e, l, seq))
-				continue;
-			e->gen = g;
-			e->seq = seq + 1;
-			ledger_close(l);
-			return;
-		}
-		ledger_close(l);
-	}
-}
 
 static bool
 is_stopped(const struct events *e)
@@ -442,7 +368,7 @@ run(int argc, char **argv)
 			state = argv[++i];
 		else if (str_eq(argv[i], "--since") && i + 1 < argc) {
 			e.since = true;
-			if (parse_since(argv[++i], &e.since_us) != 0)
+			if (host_since(argv[++i], &e.since_us) != 0)
 				return cli_usage("events",
 				    "\"%s\" is no time: 10m, 2h, 1d, or "
 				    "2026-03-01T08:00:00Z",
@@ -460,7 +386,8 @@ run(int argc, char **argv)
 	if (r == 0 && e.follow)
 		r = watch_log(&e);
 	if (r == 0) {
-		find_start(&e, host_gens(e.log));
+		if (e.since)
+			host_start(e.log, e.since_us, &e.gen, &e.seq);
 		r = print_all(&e, &why);
 	}
 	if (r == 0 && e.follow)

@@ -16,9 +16,14 @@
 
 #include "agent/config.h"
 #include "cli/cli.h"
+#include "lib/clock.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
+
+/* An entry may be written this long after what it tells, folds included. */
+#define SLACK_US INT64_C(3600000000)
+#define CENTURY_S UINT64_C(3155760000)
 
 int
 host_state(const char *config, const char *state, char *out, size_t size,
@@ -106,6 +111,71 @@ host_gens(const char *path)
 	while (str_format(name, sizeof name, "%s.%u", path, n) == 0 &&
 	       access(name, F_OK) == 0);
 	return n;
+}
+
+int
+host_since(const char *text, int64_t *out)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} UNITS[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	size_t n = strlen(text);
+	char number[16];
+	uint64_t v;
+
+	for (size_t i = 0; n > 1 && i < ARRAY_LEN(UNITS); i++) {
+		if (text[n - 1] != UNITS[i].unit ||
+		    str_copy_len(number, sizeof number, text, n - 1) != 0 ||
+		    str_u64(number, CENTURY_S / (uint64_t)UNITS[i].seconds,
+			&v) != 0)
+			continue;
+		*out = clock_now().wall_us -
+		       (int64_t)v * UNITS[i].seconds * 1000000;
+		return 0;
+	}
+	return clock_parse(text, out);
+}
+
+/*
+ * True if nothing before this entry can be of the time asked for. A clock that
+ * nobody disciplined (1970 after a boot) says nothing of what came before.
+ */
+static bool
+is_before(struct ledger *l, uint64_t seq, int64_t since_us)
+{
+	struct entry raw = {0};
+	struct facts f = {0};
+	bool before = false;
+
+	if (ledger_read(l, seq, &raw) == 0 &&
+	    entry_open(raw.leaf.data, raw.leaf.len, NULL, 0, &f, NULL) == 0)
+		before = f.synced && f.at.wall_us < since_us - SLACK_US;
+	facts_done(&f);
+	entry_done(&raw);
+	return before;
+}
+
+void
+host_start(const char *path, int64_t since_us, uint32_t *gen, uint64_t *seq)
+{
+	*gen = 0;
+	*seq = 0;
+	for (uint32_t g = host_gens(path); g-- > 0;) {
+		struct ledger *l;
+
+		if (ledger_open_gen(path, g, &l, NULL) != 0)
+			continue;
+		for (uint64_t n = ledger_size(l); n-- > 0;) {
+			if (!is_before(l, n, since_us))
+				continue;
+			*gen = g;
+			*seq = n + 1;
+			ledger_close(l);
+			return;
+		}
+		ledger_close(l);
+	}
 }
 
 int

@@ -36,6 +36,18 @@ int host_log(const char *state, char *out, size_t size) MUST_CHECK;
 /* host_gens - one more than the newest generation of the log; 0 if none is
  * there or readable. */
 uint32_t host_gens(const char *path);
+/*
+ * host_since - "90s", "10m", "2h" or "1d" before now, or a time as clock_parse
+ * reads it, in microseconds since 1970. Returns 0 or -EINVAL.
+ */
+int host_since(const char *text, int64_t *out) MUST_CHECK;
+/*
+ * host_start - goes back from the end of the log to the entry from which on it
+ * can tell of @since_us: an hour more, since an entry is written after what it
+ * tells. 0 and 0 if all of it can.
+ */
+void host_start(
+    const char *path, int64_t since_us, uint32_t *gen, uint64_t *seq);
 /* host_log_failed - says why the log could not be read; the exit code. */
 int host_log_failed(
     const char *command, const char *path, int err, const struct diag *why);

@@ -14,6 +14,7 @@
 #include "collector/report/report.h"
 #include "collector/store/query.h"
 #include "collector/wire.h"
+#include "lib/coverage.h"
 #include "lib/json.h"
 #include "lib/packs.h"
 #include "lib/str.h"

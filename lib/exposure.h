@@ -4,7 +4,7 @@
  * period was observed.
  *
  * Born in collector/store/query.c, its coverage is worked out in
- * collector/report/coverage.c, and it dies in a report. A text that is NULL is
+ * lib/coverage.c, and it dies in a report. A text that is NULL is
  * unknown; a number that can be unknown has a flag beside it.
  */
 #ifndef LIB_EXPOSURE_H

@@ -2,7 +2,8 @@
 /*
  * report - from what is held of a provider to what people and programs read.
  *
- * First every host's coverage is worked out, then one of the forms is written.
+ * First every host's coverage is worked out (lib/coverage.h), then one of the
+ * forms is written.
  * Every form escapes every text: names are what an attacker chose.
  */
 #ifndef COLLECTOR_REPORT_REPORT_H
@@ -11,22 +12,6 @@
 #include "lib/buf.h"
 #include "lib/exposure.h"
 #include "lib/own.h"
-
-/* Agents say a word every 30 s; this much later it is overdue. */
-#define COVERAGE_LATE_US INT64_C(90000000)
-
-struct coverage_work;
-
-/* coverage_new - begins a host of @e, which outlives it. */
-int coverage_new(struct exposure *e, struct exposure_host *h,
-    struct coverage_work **out) MUST_CHECK;
-/* coverage_mark - takes the host's next word; @coverage as query_marks has it.
- * Returns 0 or -ENOMEM. */
-int coverage_mark(void *coverage, const struct exposure_mark *m) MUST_CHECK;
-/* coverage_end - writes the host's spans and sums, and frees @c, always. */
-int coverage_end(struct coverage_work *c) MUST_CHECK;
-/* coverage_sum - of all hosts, once each has its own; says if it is complete. */
-void coverage_sum(struct exposure *e);
 
 struct packs;
 struct policies_work;

@@ -7,6 +7,9 @@
  *                               cosign.vkey in DIR; a checkpoint for every ten
  *                               entries, a receipt for every second checkpoint
  *   mklog add DIR ENTRIES       more entries, without a checkpoint
+ *   mklog tell DIR              the entries of standard input: "TYPE,SECONDS
+ *                               AGO,NAME=VALUE,…"; a VALUE of digits is a
+ *                               number, @SECONDS a time so long ago
  *   mklog sign DIR              a checkpoint of what is there
  *   mklog renew DIR             begins a new generation
  *   mklog forge DIR SEQ         changes a leaf, and hashes, tree and every
@@ -141,6 +144,71 @@ add(struct ledger *l, uint64_t n)
 		put(l, ledger_size(l) + i);
 	if (r == 0)
 		r = ledger_commit(l);
+	if (r != 0)
+		fail("commit", r, NULL);
+}
+
+/* The boot clock of a host that has run long enough for any test. */
+#define UP_US UINT64_C(1000000000000)
+
+static void
+tell_field(struct draft *d, const char *name, char *value)
+{
+	uint64_t v;
+
+	if (value[0] == '@' && str_u64(value + 1, 1000000, &v) == 0)
+		draft_int(d, name, clock_now().wall_us - (int64_t)v * 1000000);
+	else if (str_u64(value, INT64_MAX, &v) == 0)
+		draft_uint(d, name, v);
+	else
+		draft_text(d, name, value);
+}
+
+static void
+tell_line(struct ledger *l, char *line)
+{
+	const char *type = strsep(&line, ",");
+	const char *ago = line == NULL ? "" : strsep(&line, ",");
+	struct stamp at = clock_now();
+	uint64_t s, seq;
+	struct draft d;
+	int r;
+
+	if (str_u64(ago, 1000000, &s) != 0)
+		fail(type, -EINVAL, NULL);
+	at.wall_us -= (int64_t)s * 1000000;
+	at.boot_us = UP_US - s * 1000000;
+	draft_init(&d, type, at);
+	while (line != NULL) {
+		char *value = strsep(&line, ",");
+		const char *name = strsep(&value, "=");
+
+		if (value == NULL)
+			fail(name, -EINVAL, NULL);
+		tell_field(&d, name, value);
+	}
+	r = ledger_append(l, &d, NULL, 0, 0, &seq);
+	if (r != 0)
+		fail("append", r, NULL);
+	draft_done(&d);
+}
+
+static void
+tell(struct ledger *l)
+{
+	struct stamp now = clock_now();
+	char line[4096];
+	int r;
+
+	clock_fix(&now);
+	r = ledger_begin(l);
+	while (r == 0 && fgets(line, sizeof line, stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		tell_line(l, line);
+	}
+	if (r == 0)
+		r = ledger_commit(l);
+	clock_fix(NULL);
 	if (r != 0)
 		fail("commit", r, NULL);
 }
@@ -310,7 +378,8 @@ main(int argc, char **argv)
 
 	if (argc < 3 || (argc > 3 && str_u64(argv[3], 100000, &n) != 0)) {
 		(void)fprintf(stderr,
-		    "usage: mklog new|add|sign|renew|forge DIR [NUMBER]\n");
+		    "usage: mklog new|add|tell|sign|renew|forge DIR "
+		    "[NUMBER]\n");
 		return 2;
 	}
 	dir = argv[2];
@@ -325,6 +394,8 @@ main(int argc, char **argv)
 		l = open_log();
 		if (str_eq(argv[1], "add"))
 			add(l, n);
+		else if (str_eq(argv[1], "tell"))
+			tell(l);
 		else
 			checkpoint(l, &k);
 		ledger_close(l);

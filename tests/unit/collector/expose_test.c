@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: collector/store/query.c collector/store/schema.c collector/store/project.c collector/store/store.c collector/report/canaries.c collector/report/coverage.c collector/report/csv.c collector/report/html.c collector/report/index.c collector/report/keys.c collector/report/page.c collector/report/policies.c collector/report/words.c */
+/* links: collector/store/query.c collector/store/schema.c collector/store/project.c collector/store/store.c collector/report/canaries.c collector/report/csv.c collector/report/html.c collector/report/index.c collector/report/keys.c collector/report/page.c collector/report/policies.c collector/report/words.c */
 /*
  * expose_test - reports from a store to their forms: what they say, and that
  * names of an attacker's choice stay text in each of them.

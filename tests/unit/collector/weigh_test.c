@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: collector/expose.c collector/store/query.c collector/store/schema.c collector/store/project.c collector/store/store.c collector/report/canaries.c collector/report/coverage.c collector/report/csv.c collector/report/html.c collector/report/index.c collector/report/keys.c collector/report/page.c collector/report/policies.c collector/report/words.c */
+/* links: collector/expose.c collector/store/query.c collector/store/schema.c collector/store/project.c collector/store/store.c collector/report/canaries.c collector/report/csv.c collector/report/html.c collector/report/index.c collector/report/keys.c collector/report/page.c collector/report/policies.c collector/report/words.c */
 /*
  * weigh_test - reports with rules: which policies somebody met and by what, and
  * what a view shows and counts. Each test has its own pack and its own store.

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "collector/report/report.h"
+#include "lib/coverage.h"
 #include "lib/str.h"
 
 #include "lib/own.h"

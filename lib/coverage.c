@@ -19,10 +19,11 @@
  * How long passed between two words is told by the boot clock, where it lies
  * by the later word's wall clock.
  */
+#include "lib/coverage.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "collector/report/report.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
