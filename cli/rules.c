@@ -300,7 +300,7 @@ static const struct rules_verb rules_check = {
 	    "quiet: [{name: NAME, reason: WHY}].\n"
 	    "--layers also tells which layer looks for each rule, and why:\n"
 	    "literal and shape cost little; pattern and plain cost every\n"
-	    "byte of text.\n"
+	    "byte of text; file and label cost text nothing.\n"
 	    "--no-inspector leaves out samples in containers, files or "
 	    "UTF-16,\nand tells how many: what an agent does before it takes "
 	    "rules,\nsince it has no samples' files.\n\n"

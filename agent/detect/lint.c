@@ -22,13 +22,15 @@ enum {
 	OVERLAP_TESTS = 3, /* positive samples from which it is judged */
 	LIVE_BODY = 16, /* bytes behind an issuer's prefix */
 	LIVE_MILLI = 3500, /* bits a byte of them, times 1000 */
+	STOP_TERMS = 200, /* of what a value must not be near, or in */
 	SPANS_MAX = 64,
 	FOUND_MAX = 256,
 };
 
 /* What can be quieted. */
 static const char *const WARNINGS[] = {"no-reference", "old-regime",
-    "few-tests", "short-keyword", "live-sample", "overlap", "dear-layer", NULL};
+    "few-tests", "short-keyword", "live-sample", "overlap", "dear-layer",
+    "stop-word", "stop-list", NULL};
 
 /* Regulations that another one replaced, and by which. */
 static const struct {
@@ -236,6 +238,68 @@ lint_prefilter(const struct detector *d, struct loader *l)
 	}
 }
 
+/* The terms of a piece of evidence; 0 if it has none. */
+static size_t
+list_size(const struct detector *d, const struct yaml *evidence)
+{
+	const struct yaml *name = yaml_get(evidence->child, "list");
+	const struct yaml *y = yaml_get(evidence->child, "keywords");
+	size_t n = 0;
+
+	for (size_t i = 0; name != NULL && i < d->pack->nlists; i++)
+		if (str_eq(d->pack->lists[i].id, name->text))
+			y = d->pack->lists[i].items;
+	for (y = y != NULL ? y->child : NULL; y != NULL; y = y->next)
+		n++;
+	return n;
+}
+
+/* What samples say of themselves: a pattern with it finds no real value. */
+static void
+lint_stop_word(const struct detector *d, struct loader *l)
+{
+	static const char *const words[] = {"example", "placeholder",
+	    "changeme", "dummy", "your_", "your-", "xxxx", "insert_", "todo"};
+	const struct yaml *primary = yaml_get(d->at, "primary");
+	const struct yaml *pattern = yaml_get(primary, "pattern");
+
+	if (pattern == NULL || quieted(d, "stop-word"))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcasestr(pattern->text, words[i]) != NULL)
+			loader_note(l, pattern, false, false, "stop-word",
+			    "the pattern of %s holds \"%s\", as samples do: "
+			    "is it to find them?",
+			    d->id, words[i]);
+}
+
+/* A list of what is no finding never ends; evidence that scores does. */
+static void
+lint_stop_list(const struct detector *d, struct loader *l)
+{
+	const struct yaml *levels = yaml_get(d->at, "levels");
+
+	if (quieted(d, "stop-list"))
+		return;
+	for (const struct yaml *v = levels->child; v != NULL; v = v->next) {
+		const struct yaml *none = yaml_get(v, "none");
+
+		for (const struct yaml *e = none != NULL ? none->child : NULL;
+		     e != NULL; e = e->next) {
+			size_t n = list_size(d, e);
+
+			if (n <= STOP_TERMS)
+				continue;
+			loader_note(l, e, false, false, "stop-list",
+			    "%s is held back by a list of %zu terms; such a "
+			    "list grows forever: let evidence with points, or "
+			    "a validator, decide",
+			    d->id, n);
+			return;
+		}
+	}
+}
+
 static void
 lint_regimes(const struct detector *d, struct loader *l)
 {
@@ -264,6 +328,8 @@ detector_lint(const struct detector *d, struct loader *l)
 	lint_samples(d, l);
 	lint_prefilter(d, l);
 	lint_regimes(d, l);
+	lint_stop_word(d, l);
+	lint_stop_list(d, l);
 	if ((references == NULL || references->child == NULL) &&
 	    !quieted(d, "no-reference"))
 		loader_note(l, d->at, false, false, "no-reference",

@@ -901,6 +901,42 @@ ruleset_list(
 	return 0;
 }
 
+/* A rule about members or labels is in no layer that looks at text. */
+static const char *
+layer_name(const struct ruleset *r, size_t rule, const char **why)
+{
+	const struct filerule *f = &r->detectors[rule]->file;
+	enum layer l = plan_layer(r->plan, rule, why);
+
+	if (!filerule_asks(f))
+		return plan_layer_name(l);
+	if (f->label.at == NULL)
+		return "file";
+	*why = "it is about a label, which extraction reads";
+	return "label";
+}
+
+static void
+layer_one(
+    const struct ruleset *r, size_t i, struct json *j, char *text, size_t size)
+{
+	const struct detector *d = r->detectors[i];
+	const char *why = "";
+	const char *layer = layer_name(r, i, &why);
+
+	json_begin_object(j, NULL);
+	json_str(j, "kind", "layer");
+	json_str(j, "id", d->id);
+	json_str(j, "layer", layer);
+	json_str(j, "reason", why);
+	json_str(j, "file", d->at->file);
+	json_uint(j, "line", d->at->line);
+	json_uint(j, "column", d->at->column);
+	json_end_object(j);
+	(void)snprintf(text, size, "%-8s %-30s %s:%u:%u: %s", layer, d->id,
+	    d->at->file, d->at->line, d->at->column, why);
+}
+
 int
 ruleset_layers(const struct ruleset *r, ruleset_line_fn *line, void *ctx)
 {
@@ -908,26 +944,15 @@ ruleset_layers(const struct ruleset *r, ruleset_line_fn *line, void *ctx)
 
 	buf_init(&b, 1024 * 1024);
 	for (size_t i = 0; i < r->n; i++) {
-		const struct detector *d = r->detectors[i];
 		struct ruleset_line out = {.ok = true};
-		const char *why = "";
-		const char *layer =
-		    plan_layer_name(plan_layer(r->plan, i, &why));
-		char text[512];
+		char text[DIAG_MAX];
 		struct json j;
 
 		buf_reset(&b);
 		json_init(&j, &b);
-		json_begin_object(&j, NULL);
-		json_str(&j, "kind", "layer");
-		json_str(&j, "id", d->id);
-		json_str(&j, "layer", layer);
-		json_str(&j, "reason", why);
-		json_end_object(&j);
+		layer_one(r, i, &j, text, sizeof text);
 		if (buf_error(&b) != 0)
 			return buf_error(&b);
-		(void)snprintf(
-		    text, sizeof text, "%-30s %-8s %s", d->id, layer, why);
 		out.json = b.data;
 		out.len = b.len;
 		out.text = text;

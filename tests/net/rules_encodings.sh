@@ -72,4 +72,24 @@ done <<<"$rows"
 pack utf-16 身份证
 is "$(level "$dir/utf-16" "$dir/utf-16le.bin") $(level "$dir/utf-16" "$dir/utf-16be.bin")" \
 	"high high" "utf-16 is either order"
+
+# Digits of twice the width, as forms of East Asia have them, by the shipped
+# rules: whatever the charset of the text is.
+jp='お客様のご利用ありがとうございます。カード番号は４５３２ ０１５１ １２８３ ０３６６です。これは日本語の文章であり、文字コードの判定に十分な長さがあります。'
+cn='尊敬的客户您好，您的身份证号码是１１０１０５１９４９１２３１００２X，请核对以下信息。这是一段足够长的中文文本，用来判断字符编码。'
+while read -r language charset wanted; do
+	printf '%s\n' "${!language}" | iconv -f UTF-8 -t "$charset" >"$dir/wide"
+	is "$("$BIN/chaperone" scan --json --rules "$SRC/rules" "$dir/wide" \
+		2>/dev/null | jq -r 'select(.findings) | .findings[] |
+		[.detector, .confidence] | join(" ")')" "$wanted high" \
+		"$wanted with wide digits in $charset"
+done <<'EOT'
+jp UTF-8 pci.pan
+jp SHIFT-JIS pci.pan
+jp EUC-JP pci.pan
+jp UTF-16LE pci.pan
+cn UTF-8 cn.resident_id
+cn GB18030 cn.resident_id
+cn UTF-16 cn.resident_id
+EOT
 done_testing

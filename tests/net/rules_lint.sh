@@ -80,6 +80,9 @@ has few-tests warning 12 's/status: test/status: stable/'
 
 token=ghp_Xk7TqLm2RvW9sPz4
 has live-sample warning 24 's/"B-1123456"/"B-1123456 '"$token"'uYbN8dHc3JfE6gAo"/'
+has stop-word warning 17 's/B-1/EXAMPLE-B-1/g'
+terms=$(seq -s, 1001 1201)
+has stop-list warning 21 "s/low, all: ../low, none: [{near: {keywords: [$terms], before: 9}}]/"
 # ---- strength ----
 has weak-high error 9 's/prefilter: .*/prefilter: {reason: r}/
 	s/high, all: .*/high, all: []}/'
@@ -221,6 +224,26 @@ is "$? $(jq -c '[.warnings]' <<<"$out")" "0 [0]" "a warning can be quieted"
 is "$("$BIN/chaperone" rules test p >/dev/null 2>&1; echo $?)" 0 \
 	"and the rule works as before"
 
+# ---- where each rule landed, and why ----
+rm -rf p
+mkdir p
+good >p/a.yaml
+cat >>p/a.yaml <<'YAML'
+  - {id: t.shape, uuid: 00000000-0000-4000-8000-000000000002, title: T, class: t, references: [R], prefilter: {reason: r}, primary: {pattern: '[1-9]\d{5}(?:19|20)\d{10}', boundary: digit}, levels: [{confidence: low, all: []}]}
+  - {id: t.dear, uuid: 00000000-0000-4000-8000-000000000003, title: T, class: t, references: [R], prefilter: {reason: r}, primary: {pattern: '[\w-]{9}'}, levels: [{confidence: low, all: []}]}
+  - {id: t.file, uuid: 00000000-0000-4000-8000-000000000004, title: T, class: t, references: [R], primary: {file: {magic: keystore}}, levels: [{confidence: low, all: []}]}
+  - {id: t.label, uuid: 00000000-0000-4000-8000-000000000005, title: T, class: t, references: [R], primary: {label: {scheme: mip}}, levels: [{confidence: low, all: []}]}
+YAML
+is "$("$BIN/chaperone" rules check --layers --json p |
+	jq -r 'select(.kind == "layer") | [.id, .layer, .file, .line] | join(" ")' |
+	sed 's/plain/pattern/' | paste -sd,)" \
+	"t.a literal p/a.yaml 9,t.shape shape p/a.yaml 28,t.dear pattern p/a.yaml 29,t.file file p/a.yaml 30,t.label label p/a.yaml 31" \
+	"each rule's layer, and where the rule is"
+none "$("$BIN/chaperone" rules check --layers p 2>/dev/null |
+	grep -E '^(literal|shape|pattern|plain|file|label) ' |
+	grep -vE '^[a-z]+ +t\.[a-z]+ +p/a.yaml:[0-9]+:[0-9]+: [a-z0-9].{20}')" \
+	"a line has the layer, the rule, its place and the reason"
+
 # ---- nothing is without a test ----
 names=$(cd "$SRC" && grep -ohE '"[a-z]+(-[a-z]+)+"' agent/detect/lint.c \
 	agent/detect/pack.c agent/detect/ruleset.c agent/detect/among.c agent/detect/policy.c \
@@ -231,4 +254,8 @@ none "$(for n in $names; do
 	*) echo "$n has no test here" ;;
 	esac
 done)" "every name has its test"
+none "$(for n in $names; do
+	grep -qE "^(\\.It )?.*\b$n\b" "$SRC/docs/man/chaperone-rules.5" ||
+		echo "$n is not in the manual"
+done)" "and its line in the manual"
 done_testing
