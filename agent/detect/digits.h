@@ -73,6 +73,8 @@ bool digits_luhn(const uint8_t *v, size_t n);
 bool digits_mod11_10(const uint8_t *v, size_t n);
 /* ISO/IEC 7064 MOD 97-10 over digits and capitals. */
 unsigned digits_mod97(const uint8_t *v, size_t n);
+/* Verhoeff's dihedral check; its digit is the last. */
+bool digits_verhoeff(const uint8_t *v, size_t n);
 /* EAN: weights 1 and 3 in turn from the right. */
 bool digits_ean(const uint8_t *v, size_t n);
 /* ICAO 9303: weights 7, 3, 1; letters count from 10. */

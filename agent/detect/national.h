@@ -21,6 +21,7 @@
 	X(br_cnh, 0.00975) \
 	X(br_cnpj, 0.01013) \
 	X(br_pis, 0.09809) \
+	X(ca_bn, 0.1) \
 	X(ca_sin, 0.10121) \
 	X(cl_rut, 0.09135) \
 	X(co_nit, 0.09962) \
@@ -60,7 +61,9 @@
 	X(ie_pps, 0.04374) \
 	X(it_codice_fiscale, 0.01151) \
 	X(it_iva, 0.0102) \
+	X(lu_matricule, 0.00001) \
 	X(nl_bsn, 0.09115) \
+	X(pt_cc, 0.1) \
 	X(pt_nif, 0.09044)
 
 #define NATIONAL_EUROPE_EAST(X) \

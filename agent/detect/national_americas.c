@@ -102,6 +102,27 @@ us_mbi(const uint8_t *v, size_t n)
 
 /* ---- Americas ---- */
 
+/*
+ * Canada Revenue Agency: nine digits with Luhn, and of an account the program
+ * and a number of four digits.
+ */
+static bool
+ca_bn(const uint8_t *v, size_t n)
+{
+	static const char *const programs[] = {
+	    "RC", "RM", "RP", "RR", "RT", "RZ"};
+
+	if ((n != 9 && n != 15) || !digits_exactly(v, 9, 9) ||
+	    !digits_luhn(v, 9))
+		return false;
+	if (n == 9)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(programs); i++)
+		if (memcmp(v + 9, programs[i], 2) == 0)
+			return digits_all(v + 11, 4);
+	return false;
+}
+
 static bool
 ca_sin(const uint8_t *v, size_t n)
 {

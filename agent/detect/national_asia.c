@@ -152,32 +152,17 @@ kr_brn(const uint8_t *v, size_t n)
 
 /* ---- South and South-East Asia ---- */
 
-static const uint8_t VERHOEFF_D[10][10] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9},
-    {1, 2, 3, 4, 0, 6, 7, 8, 9, 5}, {2, 3, 4, 0, 1, 7, 8, 9, 5, 6},
-    {3, 4, 0, 1, 2, 8, 9, 5, 6, 7}, {4, 0, 1, 2, 3, 9, 5, 6, 7, 8},
-    {5, 9, 8, 7, 6, 0, 4, 3, 2, 1}, {6, 5, 9, 8, 7, 1, 0, 4, 3, 2},
-    {7, 6, 5, 9, 8, 2, 1, 0, 4, 3}, {8, 7, 6, 5, 9, 3, 2, 1, 0, 4},
-    {9, 8, 7, 6, 5, 4, 3, 2, 1, 0}};
-static const uint8_t VERHOEFF_P[8][10] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9},
-    {1, 5, 7, 6, 2, 8, 3, 0, 9, 4}, {5, 8, 0, 3, 7, 9, 6, 1, 4, 2},
-    {8, 9, 1, 6, 0, 4, 3, 5, 2, 7}, {9, 4, 5, 3, 1, 2, 6, 8, 7, 0},
-    {4, 2, 8, 6, 5, 7, 3, 9, 0, 1}, {2, 7, 9, 3, 8, 0, 6, 4, 1, 5},
-    {7, 0, 4, 6, 9, 1, 3, 2, 5, 8}};
-
 /* UIDAI: Verhoeff; no leading 0 or 1, and no palindrome. */
 static bool
 in_aadhaar(const uint8_t *v, size_t n)
 {
-	unsigned c = 0;
 	bool mirror = true;
 
 	if (!digits_exactly(v, n, 12) || v[0] < '2')
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		c = VERHOEFF_D[c][VERHOEFF_P[i % 8][d(v, n - 1 - i)]];
+	for (size_t i = 0; i < n; i++)
 		mirror = mirror && v[i] == v[n - 1 - i];
-	}
-	return c == 0 && !mirror;
+	return digits_verhoeff(v, n) && !mirror;
 }
 
 /* Income Tax Department: the fourth letter is the kind of holder. */

@@ -328,7 +328,50 @@ pt_nif(const uint8_t *v, size_t n)
 	       digits_rest(digits_weighted(v, "98765432"), 11) % 10 == d(v, 8);
 }
 
-/* ---- Netherlands, Belgium ---- */
+/*
+ * Cartão de Cidadão: the number of the document, whose letters count from 10
+ * in a Luhn sum over twelve places; the tenth and eleventh are its version.
+ */
+static bool
+pt_cc(const uint8_t *v, size_t n)
+{
+	unsigned sum = 0;
+
+	if (n != 12 || !digits_all(v, 9) || !digit(v[11]))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		unsigned x;
+
+		if (!digit(v[i]) && !capital(v[i]))
+			return false;
+		x = digit(v[i]) ? d(v, i) : (unsigned)(v[i] - 'A') + 10;
+		if (i % 2 == 0)
+			x = x * 2 > 9 ? x * 2 - 9 : x * 2;
+		sum += x;
+	}
+	return sum % 10 == 0;
+}
+
+/* ---- Netherlands, Belgium, Luxembourg ---- */
+
+/*
+ * Matricule: date of birth, three digits, then a Luhn and a Verhoeff digit,
+ * each over the eleven before both.
+ */
+static bool
+lu_matricule(const uint8_t *v, size_t n)
+{
+	uint8_t other[12];
+
+	if (!digits_exactly(v, n, 13) || digits_number(v, 4) < 1850 ||
+	    digits_number(v, 4) > 2099 ||
+	    !digits_date(digits_number(v, 4), digits_number(v + 4, 2),
+		digits_number(v + 6, 2)))
+		return false;
+	memcpy(other, v, 11);
+	other[11] = v[12];
+	return digits_luhn(v, 12) && digits_verhoeff(other, sizeof other);
+}
 
 /* Rijksdienst voor Identiteitsgegevens: the eleven test. */
 static bool

@@ -490,6 +490,10 @@ test_vectors(void **state UNUSED)
 	    {"tw_ubn", "04595257"},
 	    {"kr_brn", "1248100998"},
 	    {"de_lanr", "123456601"},
+	    {"lu_matricule", "1893120105732"},
+	    {"lu_matricule", "1983021401754"},
+	    {"lu_matricule", "2024022912336"},
+	    {"ca_bn", "123026635RC0001"},
 	    {"sg_uen", "53125226D"},
 	    {"sg_uen", "201434292D"},
 	    {"sg_uen", "S57TU0392K"},
@@ -512,6 +516,11 @@ test_vectors(void **state UNUSED)
 	    {"imei", "490154203237519"},
 	    {"kr_brn", "1248100997"},
 	    {"de_lanr", "123456901"},
+	    {"lu_matricule", "1893120105733"},
+	    {"lu_matricule", "1893120105742"},
+	    {"lu_matricule", "2023022912336"},
+	    {"ca_bn", "123026635RX0001"},
+	    {"ca_bn", "123026635RC00012"},
 	    {"sg_uen", "53125226E"},
 	    {"sg_uen", "201434292E"},
 	    {"sg_uen", "S57TU0392L"},
@@ -544,6 +553,7 @@ static const struct {
     {"bg.egn", "bg_egn", ""},
     {"br.cnpj", "br_cnpj", ""},
     {"br.cpf", "cpf", ""},
+    {"ca.bn", "ca_bn", ""},
     {"ca.sin", "ca_sin", ""},
     {"ch.ssn", "ch_ahv", ""},
     {"cl.rut", "cl_rut", "CL"},
@@ -592,6 +602,7 @@ static const struct {
     {"pl.nip", "pl_nip", "PL"},
     {"pl.pesel", "pl_pesel", ""},
     {"pl.regon", "pl_regon", ""},
+    {"pt.cc", "pt_cc", ""},
     {"pt.nif", "pt_nif", "PT"},
     {"ro.cnp", "ro_cnp", ""},
     {"ru.inn", "ru_inn", ""},
@@ -748,6 +759,17 @@ test_strength(void **state UNUSED)
 	    {"cn_resident_id", "dddddddddddddddddx"},
 	    {"iban", "DEdddddddddddddddddddd"},
 	    {"iban", "NOddddddddddddd"},
+	    {"ca_bn", "dddddddddRT0001"},
+	    {"lu_matricule", "ddddddddddddd"},
+	    {"pt_cc", "dddddddddZud"},
+	    {"emv_code", "000201dddddddddddddddddddd6304hhhh"},
+	    {"jwt", "eyJbbbbbbbbbbbbbbbbb.eyJbbbbbbbb.bbbbbbbbbb"},
+	    {"pem_private_key",
+		"-----BEGIN PRIVATE KEY-----\nbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+		"bbbbbbbbbbbbbbbbbbbbb"},
+	    {"pgp_armor",
+		"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nbbbbbbbbbbbbbbbbbbb"
+		"bbbbbbbbb\n-----END"},
 	};
 	uint32_t r = 1;
 
@@ -757,9 +779,12 @@ test_strength(void **state UNUSED)
 		double share, slack;
 
 		for (size_t k = 0; k < 200000; k++) {
-			uint8_t value[32];
+			uint8_t value[128];
 
 			for (size_t j = 0; j < n; j++) {
+				static const char base[] =
+				    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz+/";
 				char c = rows[i].shape[j];
 
 				r ^= r << 13;
@@ -769,6 +794,12 @@ test_strength(void **state UNUSED)
 					c = "0123456789"[r % 10];
 				else if (c == 'x')
 					c = "0123456789X"[r % 11];
+				else if (c == 'u')
+					c = base[r % 36];
+				else if (c == 'h')
+					c = base[r % 16];
+				else if (c == 'b')
+					c = base[r % 64];
 				value[j] = (uint8_t)c;
 			}
 			passed += v->ok(value, n);
