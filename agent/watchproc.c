@@ -41,6 +41,7 @@
 
 #define BEAT_US 30000000
 #define SECOND_US 1000000
+#define GATHER_US 50000 /* what the kernel's programs tell waits for more */
 #define RULES_WAIT_US 5000000 /* the start is recorded without rules then */
 #define FILES_EACH_TURN 256
 #define PROCESSES_EACH_TURN 1024
@@ -95,6 +96,7 @@ struct watch {
 	unsigned tag_version;
 	bool started; /* cov.start is written */
 	uint64_t born_us, second_us, beat_us;
+	uint64_t files_us; /* when these are read, 0: once there are any */
 	struct timespec roster_mtime;
 };
 
@@ -451,7 +453,8 @@ read_sockets(struct watch *w)
 	}
 }
 
-static void
+/* Whether there may be more already. */
+static bool
 read_files(struct watch *w)
 {
 	for (int i = 0; i < FILES_EACH_TURN; i++) {
@@ -459,10 +462,10 @@ read_files(struct watch *w)
 		int r;
 
 		if (hub_waiting(w->hub) >= HUB_ENOUGH)
-			return;
+			return true;
 		r = files_read(w->files, &w->event);
 		if (r == 0)
-			return;
+			return false;
 		if (r == -EOVERFLOW) {
 			note_loss(w, "files",
 			    "the kernel's queue of file events ran over",
@@ -483,6 +486,7 @@ read_files(struct watch *w)
 			who_pid(w->who, w->event.pid, w->event.gone, &who);
 		access_event(w->accesses, &w->event, &who);
 	}
+	return true;
 }
 
 /* ---- peers ---- */
@@ -749,13 +753,44 @@ tick(struct watch *w)
 
 /* ---- the loop ---- */
 
+/* How long a turn waits if nothing calls, in milliseconds. */
+static int
+patience(const struct watch *w)
+{
+	uint64_t now = clock_boot_us(), us = 500000;
+
+	if (traffic_ending(w->traffics) > 0 || w->nlosses > 0)
+		us = 50000;
+	if (w->files_us != 0 && hub_waiting(w->hub) < HUB_ENOUGH &&
+	    w->files_us < now + us)
+		us = w->files_us < now ? 0 : w->files_us - now;
+	return (int)((us + 999) / 1000);
+}
+
+/*
+ * The ring of the kernel's programs calls when there is something, and what it
+ * holds gathers for a while, but no longer than until something else calls: that
+ * may be the end of the process, or of its file.
+ */
+static void
+take_files(struct watch *w, bool called, bool ring)
+{
+	uint64_t now = clock_boot_us();
+
+	if (ring && w->files_us == 0)
+		w->files_us = now + GATHER_US;
+	if (called || (w->files_us != 0 && w->files_us <= now))
+		w->files_us = read_files(w) ? now : 0;
+}
+
 static void
 turn(struct watch *w)
 {
 	struct pollfd p[7 + PROC_PEERS_MAX];
 	int group = -1, ring = -1, mounts = -1;
 	bool room = outbox_flush(w->out);
-	bool busy = traffic_ending(w->traffics) > 0;
+	int called;
+	bool told;
 	nfds_t n = 0;
 	size_t i;
 
@@ -768,7 +803,8 @@ turn(struct watch *w)
 	if (w->files != NULL && hub_waiting(w->hub) < HUB_ENOUGH)
 		files_fds(w->files, &group, &ring, &mounts);
 	p[n++] = (struct pollfd){.fd = group, .events = POLLIN};
-	p[n++] = (struct pollfd){.fd = ring, .events = POLLIN};
+	p[n++] = (struct pollfd){
+	    .fd = w->files_us == 0 ? ring : -1, .events = POLLIN};
 	p[n++] = (struct pollfd){.fd = mounts, .events = POLLPRI};
 	p[n++] = (struct pollfd){
 	    .fd = w->sockets == NULL ? -1 : sockets_fd(w->sockets),
@@ -780,10 +816,10 @@ turn(struct watch *w)
 		p[n++] = (struct pollfd){.fd = peer->fd,
 		    .events = (short)(POLLIN | (more ? POLLOUT : 0))};
 	}
-	/* The ring calls only when much waits. */
-	if (poll(p, n, busy || w->nlosses > 0 || ring >= 0 ? 50 : 500) < 0 &&
-	    errno != EINTR)
+	called = poll(p, n, patience(w));
+	if (called < 0 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
+	told = (p[4].revents & POLLIN) != 0;
 	/* A session is written before its first process is born. */
 	if ((p[2].revents & POLLIN) != 0 && who_step(w->who) != 0)
 		note_loss(
@@ -795,7 +831,7 @@ turn(struct watch *w)
 	if ((p[5].revents & (POLLPRI | POLLERR)) != 0)
 		look_at_files(w);
 	if (w->files != NULL)
-		read_files(w);
+		take_files(w, called > (told ? 1 : 0), told);
 	for (i = 0; i < w->p.npeers; i++)
 		if (w->p.peers[i].fd >= 0)
 			read_peer(w, &w->p.peers[i]);
@@ -831,7 +867,7 @@ drain(struct watch *w)
 
 	traffic_cut(w->traffics, "the agent stopped");
 	if (w->files != NULL)
-		read_files(w);
+		(void)read_files(w);
 	access_flush(w->accesses);
 	egress_flush(w->egress);
 	write_losses(w);

@@ -36,7 +36,6 @@
 #define IS_REGULAR(mode) (((mode)&0170000) == 0100000)
 #define MODE_READ 1u
 #define MODE_PATH 0x4000u
-#define WAKE_BYTES (256 * 1024)
 #define CALL_IS_32 2 /* TS_COMPAT: by int 0x80, from 64-bit programs, too */
 #define CALL_IS_X32 0x40000000 /* 64-bit registers, pointers of 32 */
 #define THREAD_OF_RING \
@@ -334,7 +333,6 @@ static __always_inline void
 tell(struct task_struct *task, struct inode *inode, __u32 op, __s32 fd,
     bool fast)
 {
-	__u64 flags = BPF_RB_NO_WAKEUP, waits;
 	struct opened *o = bpf_ringbuf_reserve(&ring, sizeof *o, 0);
 
 	if (!o) {
@@ -351,12 +349,10 @@ tell(struct task_struct *task, struct inode *inode, __u32 op, __s32 fd,
 	o->op = op;
 	o->uid = task->cred->euid.val;
 	(void)bpf_core_read(&o->comm, sizeof o->comm, &task->comm);
-	/* The reader comes by itself. It is called once, when much waits: a call
-	 * is dearer than all the rest. */
-	waits = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	if (waits >= WAKE_BYTES && waits < WAKE_BYTES + sizeof *o + 8)
-		flags = BPF_RB_FORCE_WAKEUP;
-	bpf_ringbuf_submit(o, flags);
+	/* Calls the reader if it has read all before this, and not again until
+	 * it has read this: it lets more gather first, since a call is dearer
+	 * than all the rest. */
+	bpf_ringbuf_submit(o, 0);
 }
 
 static __always_inline struct dentry *
