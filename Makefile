@@ -51,7 +51,7 @@ chaperone_MAIN    := cli/chaperone.c cli/hub.c cli/rules.c cli/rulesnew.c cli/ru
 chaperone_ROOMS   := agent/detect agent/ship
 chaperone_LIBS    := libpcre2-8 $(HS_LIB) zlib yaml-0.1 jansson sqlite3 libcrypto libcurl libzstd
 
-chaperone-agent_MAIN  := agent/main.c agent/active.c agent/roles.c agent/config.c agent/outbox.c
+chaperone-agent_MAIN  := agent/main.c agent/selftest.c agent/active.c agent/roles.c agent/config.c agent/outbox.c
 chaperone-agent_ROOMS :=
 chaperone-agent_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
 

@@ -491,7 +491,7 @@ access_event(struct accesses *a, struct event *e, const struct actor *who)
 
 	/* The system's own work is looked at as far as that delays nobody:
 	 * what people do must not wait behind a build or a backup. */
-	if (!actor_is_person(who) &&
+	if (!actor_is_person(who) && !who->own &&
 	    (!scan || hub_waiting(a->hub) >= OTHERS_WAITING_MAX)) {
 		a->counters.others += e->count;
 		event_done(e);

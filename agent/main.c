@@ -3,7 +3,7 @@
  * chaperone-agent - starts the agent's processes and keeps them alive.
  *
  * Owns: the configuration in force, the lock on the state, and the entries
- * about processes that died, reloads, and the stop.
+ * about processes that died, reloads, self-tests, and the stop.
  * Never: sees content, events or keys.
  */
 #include <errno.h>
@@ -17,10 +17,12 @@
 #include "agent/config.h"
 #include "agent/outbox.h"
 #include "agent/roles.h"
+#include "agent/selftest.h"
 #include "lib/clock.h"
 #include "lib/entry.h"
 #include "lib/ipc.h"
 #include "lib/log.h"
+#include "lib/msg.h"
 #include "lib/str.h"
 #include "lib/supervise.h"
 
@@ -36,6 +38,7 @@ struct agent {
 	struct config config; /* in force */
 	struct outbox *out;
 	int record; /* our end of the link to record, -1 */
+	struct selftest *selftest;
 	bool said_stop;
 	struct ipc_in in;
 };
@@ -71,6 +74,89 @@ on_died(void *ctx, const struct supervise_death *death)
 	draft_int(&d, "from_us", death->from.wall_us);
 	draft_int(&d, "to_us", death->to.wall_us);
 	outbox_put(a->out, &d);
+}
+
+/* ---- the self-test ---- */
+
+static bool
+on_expect(void *ctx, pid_t pid, const char *name)
+{
+	struct agent *a = ctx;
+	OWN(buf_done) struct buf m = {0};
+
+	if (a->record < 0)
+		return false;
+	buf_init(&m, 128);
+	buf_put_u32(&m, (uint32_t)pid);
+	buf_put_str(&m, name);
+	return ipc_send_buf(a->record, MESSAGE_EXPECT, &m, -1) == 0;
+}
+
+/* What may have been missed since the last one that was found. */
+static void
+write_missed(struct agent *a, const struct selftest_result *r)
+{
+	struct stamp now = clock_now();
+	struct draft d;
+
+	log_error("the self-test failed: %s", r->why);
+	draft_init(&d, "cov.loss", now);
+	draft_text(&d, "stage", "self-test");
+	draft_text(&d, "reason", "a file was planted, and not found");
+	draft_int(&d, "from_us", r->since_us);
+	draft_int(&d, "to_us", now.wall_us);
+	outbox_put(a->out, &d);
+}
+
+static void
+on_selftest(void *ctx, const struct selftest_result *r)
+{
+	static const char *const RESULTS[] = {[SELFTEST_OK] = "ok",
+	    [SELFTEST_FAILED] = "failed",
+	    [SELFTEST_IMPOSSIBLE] = "impossible"};
+	struct agent *a = ctx;
+	struct draft d;
+
+	draft_init(&d, "cov.probe", clock_now());
+	draft_text(&d, "result", RESULTS[r->end]);
+	if (r->end == SELFTEST_OK)
+		draft_uint(&d, "ms", r->ms);
+	else
+		draft_text(&d, "why", r->why);
+	outbox_put(a->out, &d);
+	if (r->end == SELFTEST_FAILED)
+		write_missed(a, r);
+}
+
+/* Without these nothing is found, or what is found is nowhere. */
+static bool
+is_on_path(const struct role *r)
+{
+	return r->id == ROLE_WATCH || r->id == ROLE_INSPECT ||
+	       r->id == ROLE_RECORD;
+}
+
+static void
+on_ready(void *ctx, const struct role *r, uint32_t index UNUSED)
+{
+	struct agent *a = ctx;
+
+	if (is_on_path(r))
+		selftest_settle(a->selftest);
+}
+
+static int
+take_met(struct agent *a)
+{
+	struct cur c;
+	uint8_t met;
+
+	cur_init(&c, a->in.data, a->in.len);
+	met = cur_u8(&c);
+	if (cur_end(&c) != 0)
+		return -EBADMSG;
+	selftest_word(a->selftest, met != 0);
+	return 0;
 }
 
 static void
@@ -119,8 +205,11 @@ on_tick(void *ctx)
 			break;
 		if (r == 1) {
 			own_close(&a->in.fd);
-			if (outbox_message(
-				a->out, a->in.type, a->in.data, a->in.len) == 0)
+			r = a->in.type == MESSAGE_MET
+				? take_met(a)
+				: outbox_message(a->out, a->in.type, a->in.data,
+				      a->in.len);
+			if (r == 0)
 				continue;
 			log_error("record sent what it must not");
 		}
@@ -128,6 +217,8 @@ on_tick(void *ctx)
 		a->record = -1;
 		outbox_link(a->out, -1);
 	}
+	selftest_tick(a->selftest, (const char *const *)a->config.watch.items,
+	    a->config.watch.n);
 	if (a->record >= 0)
 		(void)outbox_flush(a->out);
 }
@@ -138,6 +229,7 @@ on_may_stop(void *ctx, const struct role *r)
 {
 	struct agent *a = ctx;
 
+	selftest_hold(a->selftest);
 	if (r->id != ROLE_SHIP && r->id != ROLE_RECORD)
 		return true;
 	write_stop(a);
@@ -168,6 +260,7 @@ on_reload(void *ctx)
 		roles |= BIT(ROLE_WATCH) | BIT(ROLE_CAPTURE);
 	a->config = fresh;
 	config_done(&old);
+	selftest_hold(a->selftest);
 	log_note("the new configuration is in force");
 	write_cfg(a, "reload", "in force", NULL);
 	return roles;
@@ -281,6 +374,7 @@ run(struct agent *a, bool kept_old, struct diag *why)
 	    .wanted = on_wanted,
 	    .peer = on_peer,
 	    .died = on_died,
+	    .ready = on_ready,
 	    .tick = on_tick,
 	    .extra_fd = on_extra_fd,
 	    .may_stop = on_may_stop,
@@ -310,6 +404,7 @@ int
 main(int argc, char **argv)
 {
 	struct agent *a = &self;
+	const struct selftest_calls calls = {a, on_expect, on_selftest};
 	struct diag why = {""};
 	char state[2048];
 	int lock, r;
@@ -341,10 +436,12 @@ main(int argc, char **argv)
 		return 3;
 	}
 	must(outbox_new("supervise", &a->out) == 0);
+	must(selftest_new(&calls, &a->selftest) == 0);
 	r = run(a, r == 1, &why);
 	if (r != 0)
 		log_error("%s", why.text);
 	own_close(&a->record);
+	selftest_free(a->selftest);
 	outbox_free(a->out);
 	config_done(&a->config);
 	close(lock);

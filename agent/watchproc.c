@@ -381,6 +381,23 @@ on_loss(void *ctx, const char *stage, const char *reason, uint64_t lost,
 
 /* ---- sensors ---- */
 
+/* A process that has ended since is no bystander. */
+static void
+pass_over(void *ctx, pid_t pid, bool own)
+{
+	struct watch *w = ctx;
+	int r;
+
+	/* Of what it starts, its self-test alone runs no program of ours, and
+	 * has to be seen. */
+	if (pid == getppid())
+		return;
+	r = files_pass(w->files, pid, own);
+	if (r != 0 && r != -ESRCH)
+		log_warn("process %d is not passed over: %s", (int)pid,
+		    strerror(-r));
+}
+
 static void
 read_processes(struct watch *w)
 {
@@ -407,7 +424,8 @@ read_processes(struct watch *w)
 			who_fork(w->who, e.parent, e.pid);
 			break;
 		case PROCESS_EXEC:
-			who_exec(w->who, e.pid);
+			if (who_exec(w->who, e.pid) && w->files != NULL)
+				pass_over(w, e.pid, true);
 			break;
 		case PROCESS_EXIT:
 			who_exit(w->who, e.pid);
@@ -906,18 +924,6 @@ open_files(struct watch *w, const char *state, struct diag *why)
 		note_loss(
 		    w, "files", "a watched path does not exist", w->missing, 0);
 	return r;
-}
-
-/* A process that has ended since is no bystander. */
-static void
-pass_over(void *ctx, pid_t pid, bool own)
-{
-	struct watch *w = ctx;
-	int r = files_pass(w->files, pid, own);
-
-	if (r != 0 && r != -ESRCH)
-		log_warn("process %d is not passed over: %s", (int)pid,
-		    strerror(-r));
 }
 
 static int

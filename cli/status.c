@@ -23,6 +23,7 @@
 #define ENTRIES_MAX 200000 /* looked at, from the end of the log */
 #define BEAT_LATE_US 90000000 /* three heartbeats */
 #define SHIP_LATE_US 300000000
+#define PROBE_LATE_US INT64_C(2400000000) /* twice the longest pause */
 
 /* What the last day of the log says. */
 struct health {
@@ -37,6 +38,8 @@ struct health {
 	uint64_t born_us; /* when in this boot the agent itself started */
 	uint64_t findings, accesses, flows, losses, crashes, skipped;
 	uint64_t people, unknown; /* entries with an actor, and without one */
+	int64_t probe_us, probe_ms; /* the last self-test; 0: none */
+	char probe[16], probe_why[256];
 	bool all; /* the whole day was looked at */
 };
 
@@ -82,6 +85,22 @@ take_beat(struct health *h, const struct facts *f)
 }
 
 static void
+take_probe(struct health *h, const struct facts *f)
+{
+	const char *s;
+
+	if (h->probe_us != 0)
+		return;
+	h->probe_us = f->at.wall_us;
+	if (facts_int(f, "ms", &h->probe_ms) != 0)
+		h->probe_ms = 0;
+	if ((s = facts_text(f, "result")) != NULL)
+		(void)str_copy(h->probe, sizeof h->probe, s);
+	if ((s = facts_text(f, "why")) != NULL)
+		(void)str_copy(h->probe_why, sizeof h->probe_why, s);
+}
+
+static void
 take(struct health *h, const struct facts *f, bool today)
 {
 	static const struct {
@@ -100,6 +119,8 @@ take(struct health *h, const struct facts *f, bool today)
 		take_start(h, f);
 	else if (str_eq(f->type, "cov.beat"))
 		take_beat(h, f);
+	else if (str_eq(f->type, "cov.probe"))
+		take_probe(h, f);
 	else if (str_eq(f->type, "cov.stop") || str_eq(f->type, "cov.crash"))
 		take_end(h, f);
 	if (!today)
@@ -203,6 +224,20 @@ has_crashes(const struct health *h, int64_t now UNUSED)
 }
 
 static bool
+probe_failed(const struct health *h, int64_t now UNUSED)
+{
+	return observing(h) && h->probe_us != 0 && !str_eq(h->probe, "ok");
+}
+
+static bool
+no_probe(const struct health *h, int64_t now)
+{
+	return observing(h) && h->probe_us != 0 &&
+	       now - h->probe_us > PROBE_LATE_US &&
+	       clock_boot_us() - h->start_us > (uint64_t)PROBE_LATE_US;
+}
+
+static bool
 no_receipt(const struct health *h, int64_t now UNUSED)
 {
 	return h->receipted == 0;
@@ -224,6 +259,9 @@ static const struct cause CAUSES[] = {
     {false, has_losses,
 	"something was not seen in the last day (chaperone events, cov.loss)"},
     {false, has_crashes, "a process of the agent died in the last day"},
+    {false, probe_failed,
+	"the last self-test was not passed: what people read may not be found"},
+    {false, no_probe, "no self-test for more than 40 minutes"},
     {false, no_receipt,
 	"no receipt of a collector yet: the only copy of the log is here"},
     {false, late_receipt,
@@ -280,6 +318,15 @@ print_json(const struct health *h, int64_t now)
 		clock_text(h->beat_us, when);
 		json_str(&j, "last_beat", when);
 	}
+	if (h->probe_us != 0) {
+		clock_text(h->probe_us, when);
+		json_begin_object(&j, "probe");
+		json_str(&j, "time", when);
+		json_str(&j, "result", h->probe);
+		json_int(&j, "ms", h->probe_ms);
+		json_str(&j, "why", h->probe_why);
+		json_end_object(&j);
+	}
 	json_begin_object(&j, "day");
 	json_bool(&j, "complete", h->all);
 	json_uint(&j, "findings", h->findings);
@@ -293,6 +340,22 @@ print_json(const struct health *h, int64_t now)
 	json_end_object(&j);
 	json_end_object(&j);
 	cli_line(&out);
+}
+
+static void
+print_probe(const struct health *h, int64_t now)
+{
+	int64_t age = (now - h->probe_us) / 1000000;
+	char why[512];
+
+	if (h->probe_us == 0)
+		return;
+	(void)printf("self-test %s %" PRId64 " min %" PRId64 " s ago", h->probe,
+	    age / 60, age % 60);
+	if (h->probe_ms > 0)
+		(void)printf(", found after %" PRId64 " ms", h->probe_ms);
+	str_escape(why, sizeof why, h->probe_why, strlen(h->probe_why));
+	(void)printf("%s%s\n", why[0] == '\0' ? "" : ": ", why);
 }
 
 static void
@@ -317,6 +380,7 @@ print_text(const struct health *h, int64_t now)
 		clock_text(h->beat_us, when);
 		(void)printf("heartbeat %.19sZ\n", when);
 	}
+	print_probe(h, now);
 	(void)printf("%s  %" PRIu64 " findings, %" PRIu64
 		     " file accesses, %" PRIu64 " flows, %" PRIu64
 		     " not examined\n",

@@ -27,6 +27,8 @@ enum grade {
 
 struct actor {
 	enum grade grade;
+	bool
+	    own; /* the agent itself: its self-test is looked at as people are */
 	char why[160]; /* one sentence */
 	char provider[64]; /* roster id, "unassigned", "staff" or "unknown" */
 	char person[64]; /* roster id, account name, or "unknown" */

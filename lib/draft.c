@@ -50,6 +50,7 @@ static const char *const LOSS_FIELDS[] = {
     "stage", "reason", "lost", "bytes", "from_us", "to_us", NULL};
 static const char *const CRASH_FIELDS[] = {
     "role", "signal", "exit", "from_us", "to_us", NULL};
+static const char *const PROBE_FIELDS[] = {"result", "ms", "why", NULL};
 static const char *const CFG_FIELDS[] = {
     "what", "digest", "result", "why", NULL};
 static const char *const VERSION_FIELDS[] = {"version", "why", NULL};
@@ -74,6 +75,7 @@ static const struct draft_type TYPES[] = {
     {"cov.loss", 0, true, LOSS_FIELDS},
     {"cov.crash", 0, true, CRASH_FIELDS},
     {"cov.cfg", 1, true, CFG_FIELDS},
+    {"cov.probe", 1, true, PROBE_FIELDS},
     {"col.start", 1, true, VERSION_FIELDS},
     {"col.stop", 1, true, VERSION_FIELDS},
     {"col.enrol", 1, true, ENROL_FIELDS},

@@ -77,6 +77,10 @@ enum msg_type {
 	MESSAGE_APPEND, /* to: u64 number (1, 2, … of this source and epoch),
 			   draft (lib/entry.h) */
 	MESSAGE_APPENDED, /* from: u64 number; it and all before it are durable */
+	MESSAGE_EXPECT, /* to, of supervise alone: u32 pid, str name: findings
+			 of that process in a file of that name, opened, are
+			 the self-test's, and not kept */
+	MESSAGE_MET, /* from: u8 0 record knows what to expect, 1 it came */
 
 	/* Ship and record. */
 	MESSAGE_WANT = 64, /* to: u64 first index; answered when a checkpoint

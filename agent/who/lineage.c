@@ -538,15 +538,15 @@ has_login(const struct lineage *l, pid_t pid)
 	return dir >= 0 && read_u32(dir, "loginuid") != ACTOR_UNSET;
 }
 
-void
+bool
 lineage_exec(struct lineage *l, pid_t pid)
 {
 	struct process *p = find(l, pid);
 
 	l->fed = true;
 	if (p == NULL || p->ended) {
-		(void)take_late(l, pid, 0);
-		return;
+		p = take_late(l, pid, 0);
+		return p != NULL && p->own;
 	}
 	p->looked = false;
 	p->exe[0] = '\0';
@@ -556,6 +556,7 @@ lineage_exec(struct lineage *l, pid_t pid)
 	if (lineage_session(p) != NULL || p->loginuid != ACTOR_UNSET ||
 	    has_login(l, pid))
 		lineage_look(l, p);
+	return p->own;
 }
 
 void

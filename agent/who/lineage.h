@@ -57,7 +57,8 @@ void lineage_free(struct lineage *l);
 int lineage_seed(struct lineage *l, pid_t agent) MUST_CHECK;
 
 void lineage_fork(struct lineage *l, pid_t parent, pid_t child);
-void lineage_exec(struct lineage *l, pid_t pid);
+/* lineage_exec - true if the process is the agent's own. */
+bool lineage_exec(struct lineage *l, pid_t pid);
 void lineage_exit(struct lineage *l, pid_t pid);
 /* lineage_lost - events were lost, or none come any more: what was only seen
  * born is looked at anew, and nothing that has ended is trusted. */

@@ -363,6 +363,7 @@ by_process(struct who *w, struct process *p, struct actor *a)
 	struct session *s = lineage_session(p);
 
 	if (p->own) {
+		a->own = true;
 		a->grade = GRADE_UNKNOWN;
 		name(a, NULL, NULL);
 		why(a, "the agent itself");
@@ -891,10 +892,10 @@ who_fork(struct who *w, pid_t parent, pid_t child)
 	lineage_fork(w->lineage, parent, child);
 }
 
-void
+bool
 who_exec(struct who *w, pid_t pid)
 {
-	lineage_exec(w->lineage, pid);
+	return lineage_exec(w->lineage, pid);
 }
 
 void

@@ -60,7 +60,8 @@ int who_reload(struct who *w, struct diag *why) MUST_CHECK;
 
 /* Lineage, as the process connector tells it. */
 void who_fork(struct who *w, pid_t parent, pid_t child);
-void who_exec(struct who *w, pid_t pid);
+/* who_exec - true if the process is the agent's own. */
+bool who_exec(struct who *w, pid_t pid);
 void who_exit(struct who *w, pid_t pid);
 /* who_lost - events of the connector were lost, or it is gone. */
 void who_lost(struct who *w);

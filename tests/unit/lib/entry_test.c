@@ -182,7 +182,7 @@ test_whole(void **state UNUSED)
 
 static const char *const TYPES[] = {"file", "finding", "flow", "transfer",
     "session", "skipped", "cov.start", "cov.stop", "cov.beat", "cov.loss",
-    "cov.crash", "cov.cfg", "col.start", "col.stop", "col.enrol", "col.revoke",
+    "cov.crash", "cov.cfg", "cov.probe", "col.start", "col.stop", "col.enrol", "col.revoke",
     "col.access", "col.alarm"};
 
 static void
