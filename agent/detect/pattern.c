@@ -2,7 +2,8 @@
 /*
  * pattern - reads a pattern and derives what the fast layers look for.
  *
- * Owns: the tree of a pattern; what it says about literals and shapes.
+ * Owns: the tree of a pattern; what it says about its width and literals, and
+ * how common bytes are. Shapes are read off the tree by shape.c.
  * Never: decides that something matches. Whatever is derived holds for every
  * match, so that looking for it loses none; that it holds for little else is
  * speed, not correctness.
@@ -16,26 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/detect/node.h"
 #include "agent/detect/rules.h"
 #include "lib/str.h"
 
 #include "lib/own.h"
-
-enum node_kind { NODE_EMPTY, NODE_SET, NODE_CAT, NODE_ALT, NODE_REP };
-
-struct node {
-	enum node_kind kind;
-	struct node *child, *next; /* in the pattern's chain of nodes */
-	struct node *chain;
-	uint32_t min, max; /* of a repeat */
-	uint32_t least, most; /* bytes */
-	struct byteset set;
-};
-
-struct pattern {
-	struct node *root;
-	struct node *chain; /* all nodes, for release */
-};
 
 enum { EXACT_MAX = 64, LITERALS_MAX = 40000 };
 
@@ -76,26 +62,6 @@ set_range(struct byteset *s, unsigned from, unsigned to)
 {
 	for (unsigned c = from; c <= to; c++)
 		set_add(s, (uint8_t)c);
-}
-
-static void
-set_all(struct byteset *s)
-{
-	memset(s, 0xff, sizeof *s);
-}
-
-static void
-set_or(struct byteset *s, const struct byteset *o)
-{
-	for (unsigned i = 0; i < 4; i++)
-		s->w[i] |= o->w[i];
-}
-
-static void
-set_not(struct byteset *s)
-{
-	for (unsigned i = 0; i < 4; i++)
-		s->w[i] = ~s->w[i];
 }
 
 static void
@@ -445,12 +411,6 @@ times(uint32_t a, uint32_t b)
 	return a != 0 && b > UINT32_MAX / a ? UINT32_MAX : a * b;
 }
 
-static uint32_t
-plus(uint32_t a, uint32_t b)
-{
-	return b > UINT32_MAX - a ? UINT32_MAX : a + b;
-}
-
 static struct node *
 repeated(struct reader *r, struct node *n)
 {
@@ -530,8 +490,8 @@ measure(struct node *n)
 			n->least = times(c->least, n->min);
 			n->most = times(c->most, n->max);
 		} else {
-			n->least = plus(n->least, c->least);
-			n->most = plus(n->most, c->most);
+			n->least = width_plus(n->least, c->least);
+			n->most = width_plus(n->most, c->most);
 		}
 		if (n->kind == NODE_REP)
 			break;
@@ -664,15 +624,17 @@ rate_on(const struct byteset *before, const struct byteset *at, unsigned n,
 	    {0.05, 0.2, 0.5, 0.25},
 	    {0.35, 0.25, 0.1, 0.3},
 	};
-	double rate[KINDS];
+	double rate[KINDS], share[KINDS] = {0};
 
 	shares(before, rate);
 	for (unsigned k = 0; k < KINDS; k++)
 		rate[k] *= first[k];
 	for (unsigned i = 0; i < n; i++) {
-		double share[KINDS], to[KINDS] = {0};
+		double to[KINDS] = {0};
 
-		shares(&at[i], share);
+		/* Many places are like the one before them. */
+		if (i == 0 || memcmp(&at[i], &at[i - 1], sizeof *at) != 0)
+			shares(&at[i], share);
 		for (unsigned k = 0; k < KINDS; k++)
 			for (unsigned m = 0; m < KINDS; m++)
 				to[m] += rate[k] * next[k][m] * share[m];
@@ -1015,8 +977,8 @@ best_concatenation(const struct node *n, uint32_t nearest, uint32_t farthest,
 				exact_copy(&run.texts, &part);
 			}
 		}
-		nearest = plus(nearest, c->least);
-		farthest = plus(farthest, c->most);
+		nearest = width_plus(nearest, c->least);
+		farthest = width_plus(farthest, c->most);
 		if (!known)
 			run_open(&run, nearest, farthest);
 	}
@@ -1047,14 +1009,13 @@ best_of(const struct node *n, uint32_t nearest, uint32_t farthest,
 	return 0;
 }
 
-/* All bytes that a node can hold. */
-static void
-bytes_of(const struct node *n, struct byteset *out)
+void
+pattern_bytes(const struct node *n, struct byteset *out)
 {
 	if (n->kind == NODE_SET)
 		set_or(out, &n->set);
 	for (const struct node *c = n->child; c != NULL; c = c->next) {
-		bytes_of(c, out);
+		pattern_bytes(c, out);
 		if (n->kind == NODE_REP)
 			break;
 	}
@@ -1070,196 +1031,10 @@ pattern_literals(const struct pattern *p, struct literals *out)
 		pattern_literals_done(out);
 		return r;
 	}
-	bytes_of(p->root, &out->lead);
+	pattern_bytes(p->root, &out->lead);
 	out->least = UINT32_MAX;
 	for (size_t i = 0; i < out->n; i++)
 		if (out->list[i].len < out->least)
 			out->least = out->list[i].len;
 	return 0;
-}
-
-/* ---- shapes ---- */
-
-/*
- * Puts what a node can hold at the places in @at, from each of which it may
- * start; returns those at which it may end. Bit PATTERN_PLACES and above fall
- * away.
- */
-static uint64_t
-lay(const struct node *n, uint64_t at, struct shape *s)
-{
-	const uint64_t all = ((uint64_t)1 << (PATTERN_PLACES + 1)) - 1;
-	uint64_t out = 0;
-
-	if (at == 0)
-		return 0;
-	switch (n->kind) {
-	case NODE_EMPTY:
-		return at;
-	case NODE_SET:
-		for (uint64_t left = at & all >> 1; left != 0; left &= left - 1)
-			set_or(&s->at[__builtin_ctzll(left)], &n->set);
-		return at << 1 & all;
-	case NODE_CAT:
-		for (const struct node *c = n->child; c != NULL; c = c->next)
-			at = lay(c, at, s);
-		return at;
-	case NODE_ALT:
-		for (const struct node *c = n->child; c != NULL; c = c->next)
-			out |= lay(c, at, s);
-		return out;
-	case NODE_REP:
-		for (uint32_t i = 0; i < n->min && at != 0; i++) {
-			at = lay(n->child, at, s);
-			/* An empty round changes nothing any more. */
-			if (i > PATTERN_PLACES)
-				break;
-		}
-		out = at;
-		for (uint32_t i = n->min; i < n->max; i++) {
-			uint64_t before = out;
-
-			at = lay(n->child, at, s);
-			out |= at;
-			if (out == before)
-				break;
-		}
-		return out;
-	}
-	return at;
-}
-
-enum { UNITS_MAX = 64 };
-
-/* A concatenation as one list: groups opened, fixed repeats written out. */
-struct units {
-	const struct node *list[UNITS_MAX];
-	size_t n;
-	bool full; /* the last one stands for all that is left */
-};
-
-static void
-open_units(const struct node *n, struct units *u)
-{
-	if (n->kind == NODE_CAT) {
-		for (const struct node *c = n->child; c != NULL; c = c->next)
-			open_units(c, u);
-		return;
-	}
-	if (n->kind == NODE_REP && n->min == n->max && n->max <= 32 &&
-	    n->child->kind == NODE_SET) {
-		for (uint32_t i = 0; i < n->max; i++)
-			open_units(n->child, u);
-		return;
-	}
-	if (u->n == UNITS_MAX)
-		u->full = true;
-	else
-		u->list[u->n++] = n;
-}
-
-/* The shape from the unit @from on, without its rates. */
-static void
-shape_from(const struct units *u, size_t from, const struct byteset *edge,
-    struct shape *s)
-{
-	const struct node *last = from > 0 ? u->list[from - 1] : NULL;
-	uint64_t at = 1;
-	bool over = false;
-
-	*s = (struct shape){.rate = 0};
-	for (size_t i = 0; i < from; i++) {
-		s->nearest = plus(s->nearest, u->list[i]->least);
-		s->farthest = plus(s->farthest, u->list[i]->most);
-		bytes_of(u->list[i], &s->lead);
-	}
-	if (s->farthest == 0) {
-		s->before = *edge;
-		set_not(&s->before);
-	} else if (last->least > 0) {
-		bytes_of(last, &s->before);
-	} else if (s->nearest > 0) {
-		s->before = s->lead;
-	} else {
-		set_all(&s->before);
-	}
-	for (size_t i = from; i < u->n && at != 0; i++)
-		at = lay(u->list[i], at, s);
-	for (unsigned i = 0; i < PATTERN_PLACES; i++) {
-		/* Behind a list that was cut anything may follow. */
-		if (over)
-			set_all(&s->at[i]);
-		if ((at >> i & 1) != 0) {
-			struct byteset free = *edge;
-
-			set_not(&free);
-			if (u->full)
-				set_all(&free);
-			set_or(&s->at[i], &free);
-			over = true;
-		}
-	}
-}
-
-/*
- * The point from which the shape costs least: its first bytes are looked for
- * everywhere, and where all of it fits the authority is called, which takes
- * some twenty times as long.
- */
-static void
-shape_of(const struct node *n, const struct byteset *edge, struct shape *best)
-{
-	struct units u = {.n = 0};
-	double least = 100;
-
-	open_units(n, &u);
-	*best = (struct shape){.rate = 2, .front = 2};
-	for (size_t i = 0; i < u.n; i++) {
-		struct shape s;
-		double score;
-
-		shape_from(&u, i, edge, &s);
-		pattern_rates(&s);
-		for (uint32_t k = s.farthest - s.nearest; k > 0; k /= 2)
-			s.rate *= 1.3;
-		/* At the start shapes are alike, and share their bucket. */
-		score = (s.front + 20 * s.rate) * (i > 0 ? 3 : 1);
-		if (score < least) {
-			least = score;
-			*best = s;
-		}
-	}
-}
-
-void
-pattern_start(
-    const struct pattern *p, const struct byteset *edge, struct shape *out)
-{
-	struct units u = {.n = 0};
-
-	open_units(p->root, &u);
-	shape_from(&u, 0, edge, out);
-}
-
-size_t
-pattern_shapes(const struct pattern *p, const struct byteset *edge,
-    struct shape out[PATTERN_SHAPES_MAX])
-{
-	const struct node *root = p->root;
-	size_t n = 0;
-
-	while (root->kind == NODE_CAT && root->child != NULL &&
-	       root->child->next == NULL && root->child->kind == NODE_ALT)
-		root = root->child;
-	if (root->kind == NODE_ALT)
-		for (const struct node *c = root->child; c != NULL; c = c->next)
-			n++;
-	if (n == 0 || n > PATTERN_SHAPES_MAX) {
-		shape_of(root, edge, &out[0]);
-		return 1;
-	}
-	n = 0;
-	for (const struct node *c = root->child; c != NULL; c = c->next)
-		shape_of(c, edge, &out[n++]);
-	return n;
 }

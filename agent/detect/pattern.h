@@ -109,14 +109,5 @@ uint32_t pattern_most(const struct pattern *p);
  */
 int pattern_literals(const struct pattern *p, struct literals *out) MUST_CHECK;
 void pattern_literals_done(struct literals *l);
-/*
- * pattern_shapes - up to PATTERN_SHAPES_MAX shapes, one of which each match
- * has. @edge: what may not touch a match on either side. Returns how many.
- */
-size_t pattern_shapes(const struct pattern *p, const struct byteset *edge,
-    struct shape out[PATTERN_SHAPES_MAX]);
-/* pattern_start - the shape of all matches from their start, without rates. */
-void pattern_start(
-    const struct pattern *p, const struct byteset *edge, struct shape *out);
 
 #endif

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "agent/detect/keyword.h"
+#include "agent/detect/shape.h"
 #include "agent/detect/sieve.h"
 
 #include "lib/own.h"
@@ -273,7 +274,7 @@ edge_from(const struct plan_rule *r, struct edge *e)
 {
 	struct shape s;
 
-	pattern_start(r->pattern, &r->edge, &s);
+	shape_start(r->pattern, &r->edge, &s);
 	e->before = s.before;
 	memcpy(e->at, s.at, sizeof e->at);
 }
@@ -316,14 +317,14 @@ choose_mixed(
 	int e;
 
 	/* Not where a shape of the whole is rarer. */
-	n = pattern_shapes(r->pattern, &r->edge, shapes);
+	n = shape_list(r->pattern, &r->edge, shapes);
 	for (size_t k = 0; k < n; k++)
 		rate += shapes[k].rate;
 	if (rate < MIXED_MAX)
 		return 0;
 	n = 0;
 	rate = 0;
-	pattern_start(r->pattern, &r->edge, &start);
+	shape_start(r->pattern, &r->edge, &start);
 	for (size_t k = 0; k < l->n; k++) {
 		const struct literal *t = &l->list[k];
 
@@ -393,7 +394,7 @@ choose_shape(struct making *m, size_t i, const struct plan_rule *r)
 
 	if (s == NULL)
 		return -ENOMEM;
-	n = pattern_shapes(r->pattern, &r->edge, s);
+	n = shape_list(r->pattern, &r->edge, s);
 	for (size_t k = 0; k < n; k++)
 		rate += s[k].rate;
 	if (rate > RATE_MAX || m->p->npoints + n > SIEVE_SHAPES_MAX) {

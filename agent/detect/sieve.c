@@ -7,7 +7,7 @@
  * many places at a time where the processor can; what passes is held against
  * the shapes of its buckets, 64 at once, one bit a shape and one table a place,
  * until no bit is left.
- * Never: knows a rule. A shape is what pattern.c derived from a pattern, so
+ * Never: knows a rule. A shape is what shape.c derived from a pattern, so
  * that there is nothing here that could disagree with it.
  */
 #include "agent/detect/sieve.h"

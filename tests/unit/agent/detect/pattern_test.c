@@ -15,6 +15,7 @@
 
 #include "agent/detect/keyword.h"
 #include "agent/detect/rules.h"
+#include "agent/detect/shape.h"
 #include "lib/buf.h"
 
 #include "lib/own.h"
@@ -119,7 +120,7 @@ test_shapes(void **state UNUSED)
 	struct shape s[PATTERN_SHAPES_MAX];
 
 	byteset_add(&edge, "0123456789");
-	assert_int_equal(pattern_shapes(p, &edge, s), 2);
+	assert_int_equal(shape_list(p, &edge, s), 2);
 	/* From the start: three digits, a stop, two digits, no digit. */
 	assert_int_equal(s[0].farthest, 0);
 	assert_false(byteset_has(&s[0].before, '5'));
@@ -136,6 +137,76 @@ test_shapes(void **state UNUSED)
 	assert_false(byteset_has(&s[1].at[0], 'a'));
 	assert_true(byteset_has(&s[1].lead, 'z'));
 	assert_false(byteset_has(&s[1].lead, '@'));
+}
+
+/* Whether a text, which stands alone, is a match's by a shape. */
+static bool
+fits(const struct shape *s, const char *text, size_t at)
+{
+	if (at > 0 && !byteset_has(&s->before, (uint8_t)text[at - 1]))
+		return false;
+	for (size_t i = 0; i < PATTERN_PLACES && at + i < strlen(text); i++)
+		if (!byteset_has(&s->at[i], (uint8_t)text[at + i]))
+			return false;
+	return true;
+}
+
+static bool
+fits_any(const char *pattern, const char *text, size_t *shapes)
+{
+	OWN(pattern_freep) struct pattern *p = parse(pattern);
+	struct byteset edge = {{0}};
+	struct shape s[PATTERN_SHAPES_MAX];
+	size_t n;
+	bool any = false;
+
+	byteset_add(&edge, "0123456789");
+	n = shape_list(p, &edge, s);
+	for (size_t i = 0; i < n; i++)
+		for (size_t at = s[i].nearest; at <= s[i].farthest; at++)
+			any = any || fits(&s[i], text, at);
+	if (shapes != NULL)
+		*shapes = n;
+	return any;
+}
+
+/* Shapes with and without each optional part do not blur each other. */
+static void
+test_optional(void **state UNUSED)
+{
+	static const char grouped[] = "[1-9]\\d ?\\d{3} ?\\d{3} ?\\d{3}";
+	static const char phone[] =
+	    "(?:\\+?86[ -]?)?1[3-9]\\d[ -]?\\d{4}[ -]?\\d{4}";
+	static const struct {
+		const char *pattern, *text;
+		bool wanted;
+	} rows[] = {
+	    {grouped, "12345678901", true},
+	    {grouped, "12 345678901", true},
+	    {grouped, "12345 678901", true},
+	    {grouped, "12 345 678 901", true},
+	    {grouped, "12345678 901,", true},
+	    /* By one shape of all each byte of these would fit. */
+	    {grouped, "49 30 2254715,", false},
+	    {grouped, "1234567890123,", false},
+	    {phone, "13812345678", true},
+	    {phone, "+86 138-1234-5678", true},
+	    {phone, "86-13812345678", true},
+	    {phone, "86138 1234 5678", true},
+	    {phone, "138-12345678", true},
+	    {phone, "1381234 5678", true},
+	    {phone, "138 123 45678", false},
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(fits_any(rows[i].pattern, rows[i].text, &n),
+		    rows[i].wanted);
+	(void)fits_any(grouped, "", &n);
+	assert_int_equal(n, PATTERN_SHAPES_MAX);
+	/* Where that would gain nothing there is one. */
+	(void)fits_any("[A-Z]{2}\\d{9}#?\\d{9}-?", "", &n);
+	assert_int_equal(n, 1);
 }
 
 static void
@@ -210,6 +281,7 @@ main(void)
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_literals),
 	    cmocka_unit_test(test_shapes),
+	    cmocka_unit_test(test_optional),
 	    cmocka_unit_test(test_layers),
 	    cmocka_unit_test(test_keywords),
 	};
