@@ -34,7 +34,7 @@ BPF_LIB := $(if $(filter 1,$(BPF)),libbpf)
 LEFT_OUT := agent/detect/$(if $(HS_LIB),candidate_none,candidate).c \
 	$(addprefix agent/sense/,$(if \
 	$(BPF_LIB),kernel_none.c,kernel.c sockets.c opens.c \
-	relays.c))
+	relays.c starts.c))
 
 ifeq ($(SAN),1)
 B ?= build-san
@@ -55,7 +55,7 @@ chaperone-agent_MAIN  := agent/main.c agent/selftest.c agent/active.c agent/role
 chaperone-agent_ROOMS :=
 chaperone-agent_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
 
-chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/memo.c agent/names.c agent/fields.c agent/access.c agent/traffic.c agent/relayed.c agent/touches.c agent/egress.c
+chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/memo.c agent/names.c agent/fields.c agent/access.c agent/traffic.c agent/relayed.c agent/touches.c agent/pipeline.c agent/reasons.c agent/egress.c
 chaperone-watch_ROOMS := agent/sense agent/who
 chaperone-watch_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libcrypto
 
@@ -196,6 +196,7 @@ $(eval $(call bpf_rule,sockets,sockets,SOCKETS))
 $(eval $(call bpf_rule,opens,opens,OPENS))
 $(eval $(call bpf_rule,opens,opens_plain,OPENS_PLAIN))
 $(eval $(call bpf_rule,relays,relays,RELAYS))
+$(eval $(call bpf_rule,starts,starts,STARTS))
 
 $(B)/lib.a: $(call obj,$(LIB_SRC))
 	@rm -f $@

@@ -19,6 +19,8 @@
 #include <string.h>
 
 #include "agent/fields.h"
+#include "agent/pipeline.h"
+#include "agent/reasons.h"
 #include "lib/entry.h"
 #include "lib/str.h"
 
@@ -36,56 +38,6 @@
 #define NEAR 3 /* how many steps up a parent may be that two have in common */
 #define AT_ONCE_US 200000
 #define PLENTY 65536 /* bytes: enough, whatever was read */
-
-/* Why a grade is what it is. */
-enum {
-	WHY_CONTENT = 1 << 0,
-	WHY_SAME = 1 << 1,
-	WHY_LINE = 1 << 2,
-	WHY_BESIDE = 1 << 3,
-	WHY_SESSION = 1 << 4,
-	WHY_SERVED = 1 << 5,
-	WHY_DERIVED = 1 << 6,
-	WHY_CLOSED = 1 << 7,
-	/* These lower it. */
-	WHY_SIZES = 1 << 8,
-	WHY_SOCKETS = 1 << 9,
-	WHY_PROGRAM = 1 << 10,
-	WHY_CHANGED = 1 << 11,
-	WHY_LATE = 1 << 12,
-	WHY_LOST = 1 << 13,
-	WHY_GAPS = 1 << 14,
-};
-
-static const struct {
-	unsigned bit;
-	const char *text;
-} REASONS[] = {
-    {WHY_CONTENT, "the content was seen in the packets"},
-    {WHY_SAME, "the process that sent had read it"},
-    {WHY_LINE, "one of the processes that read and sent came from the other"},
-    {WHY_BESIDE, "the processes that read and sent were started together or "
-		 "ran side by side; what went between them was not seen"},
-    {WHY_SESSION, "the login session had read it before"},
-    {WHY_SERVED, "it was read by what serves copies to the client"},
-    {WHY_DERIVED, "a file that was made from it was read in its stead"},
-    {WHY_CLOSED, "about as many bytes left as had been read, through the only "
-		 "connection"},
-    {WHY_SIZES, "more or fewer bytes left than had been read"},
-    {WHY_SOCKETS, "the process had several connections"},
-    {WHY_PROGRAM, "the program that made the file may have put something else "
-		  "into it"},
-    {WHY_CHANGED, "the file was changed between"},
-    {WHY_LATE, "who it was, or what it came from, was looked up late"},
-    {WHY_LOST, "events were lost meanwhile"},
-    {WHY_GAPS, "not every packet was seen"},
-};
-
-/* Programs whose output is their input, packed, sealed or as it was. */
-static const char *const MAKERS[] = {"7z", "7za", "7zr", "age", "base32",
-    "base64", "bzip2", "cat", "cp", "cpio", "dd", "gpg", "gzip", "install",
-    "lz4", "mv", "openssl", "pigz", "rsync", "split", "tar", "tee", "xxd", "xz",
-    "zip", "zstd"};
 
 /* Programs that read a file for the client of a login. */
 static const char *const SERVERS[] = {
@@ -118,11 +70,13 @@ struct node {
 	uint64_t until_us;
 	const struct object *derived;
 	unsigned why;
-	bool same; /* each step was one process */
+	bool same; /* each step was one process, or a pipe */
+	struct feeders feeders;
 };
 
 struct walk {
 	const struct send *send;
+	uint64_t read; /* bytes that it had read, or was fed with */
 	struct node nodes[NODES_MAX];
 	size_t nnodes;
 	struct found found[FILES_MAX];
@@ -134,6 +88,7 @@ struct egress {
 	struct who *who;
 	struct names *names;
 	struct touches *touches;
+	struct pipeline *pipeline;
 	struct send *first, **tail;
 	size_t n;
 	struct memo *told; /* what was written -> when */
@@ -153,7 +108,7 @@ egress_new(struct who *who, struct names *names, struct egress **out)
 	e->who = who;
 	e->names = names;
 	e->tail = &e->first;
-	if (touches_new(&e->touches) != 0 ||
+	if (touches_new(&e->touches) != 0 || pipeline_new(&e->pipeline) != 0 ||
 	    memo_new(TOLD_MAX, free, &e->told) != 0 ||
 	    memo_new(SESSIONS_MAX, free, &e->totals) != 0) {
 		egress_free(e);
@@ -200,6 +155,17 @@ egress_exit(struct egress *e, pid_t pid)
 
 	if (who_family(e->who, pid, 0, &f) && f.ended != 0)
 		touches_ended(e->touches, &f);
+}
+
+void
+egress_start(struct egress *e, const struct start_event *s)
+{
+	struct family f;
+
+	/* A process's start comes in ticks there, and its number alone is
+	 * enough: who has it now became this program. */
+	if (who_family(e->who, s->pid, 0, &f))
+		pipeline_start(e->pipeline, f.id, f.line[0], s);
 }
 
 void
@@ -252,15 +218,20 @@ is_beside(const struct family *a, const struct family *b)
 	return (overlap || apart < AT_ONCE_US) && have_near(a, b);
 }
 
-/* How two processes, the first of which read what the second passed on, belong
- * together: one of WHY_SAME, …, or 0. */
+/* How what a process read came to the node's: one of WHY_SAME, …, with
+ * WHY_PROGRAM, or 0. */
 static unsigned
-relation(const struct task *reader, const struct task *sender)
+relation(const struct task *reader, const struct node *n)
 {
+	const struct task *sender = n->task;
 	const struct family *x = &reader->family, *y = &sender->family;
 
 	if (x->id == y->id)
 		return WHY_SAME;
+	for (size_t i = 0; i < n->feeders.n; i++)
+		if (n->feeders.id[i] == x->id)
+			return n->feeders.plain[i] ? WHY_PIPE
+						   : WHY_PIPE | WHY_PROGRAM;
 	if (reader->session != sender->session)
 		return 0;
 	if (descends(y, x->id))
@@ -289,26 +260,27 @@ plus(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* What a process had read until then, each version once. */
+static bool
+is_fed_by(const struct node *n, const struct task *task)
+{
+	for (size_t i = 0; i < n->feeders.n; i++)
+		if (n->feeders.id[i] == task->family.id)
+			return true;
+	return task == n->task;
+}
+
+/* What a process, and what fed it, had read until then, each version once. */
 static uint64_t
-read_by(const struct egress *e, const struct task *task, uint64_t until_us)
+read_by(const struct egress *e, const struct node *n)
 {
 	uint64_t sum = 0;
 
 	for (const struct touch *c = touches_first(e->touches); c != NULL;
 	     c = c->next)
-		if (!c->write && c->task == task && c->boot_us <= until_us &&
-		    c->object->file->writer != task)
+		if (!c->write && c->boot_us <= n->until_us &&
+		    c->object->file->writer != c->task && is_fed_by(n, c->task))
 			sum = plus(sum, c->object->size);
 	return sum;
-}
-
-/* As many bytes as were read, with what a protocol adds. */
-static bool
-is_as_much(uint64_t sent, uint64_t read)
-{
-	return sent >= read - read / 50 &&
-	       sent <= plus(plus(read, read / 2), PLENTY);
 }
 
 /* It may have been in there at all, packed as well as can be. */
@@ -316,6 +288,15 @@ static bool
 has_room(uint64_t sent, uint64_t size)
 {
 	return sent > 0 && (sent >= PLENTY || sent >= size / 20);
+}
+
+/* As many bytes as were read, with what a protocol adds; or, packed on the way,
+ * as these may be. */
+static bool
+is_as_much(uint64_t sent, uint64_t read, bool packed)
+{
+	return (packed ? has_room(sent, read) : sent >= read - read / 50) &&
+	       sent <= plus(plus(read, read / 2), PLENTY);
 }
 
 /* ---- the walk ---- */
@@ -370,33 +351,36 @@ offer(struct walk *w, const struct found *f)
 
 /* It is one chain of which nothing is missing, from the file to the socket. */
 static unsigned
-close_chain(const struct egress *e, const struct send *s, struct found *f)
+close_chain(const struct walk *w, struct found *f)
 {
-	uint64_t read = read_by(e, s->task, s->ended.boot_us);
+	const struct send *s = w->send;
+	bool packed = w->nodes[0].feeders.packed;
 
 	if (s->task->sends > 1)
 		f->why |= WHY_SOCKETS;
-	if (!is_as_much(s->bytes, read))
+	if (!is_as_much(s->bytes, w->read, packed))
 		f->why |= WHY_SIZES;
 	if ((f->why & (WHY_SOCKETS | WHY_SIZES | WHY_PROGRAM)) != 0)
 		return 2;
-	f->why |= WHY_CLOSED;
+	f->why |= packed ? WHY_PACKED : WHY_CLOSED;
 	return 3;
 }
 
 static bool
-is_maker(const struct task *k)
+makes(const struct egress *e, const struct task *k)
 {
-	return is_in(MAKERS, ARRAY_LEN(MAKERS), k->program);
+	return pipeline_makes(e->pipeline, k->family.id, k->program);
 }
 
-/* Nothing else can have come between: one process, or tar with its gzip. */
+/* Nothing else can have come between: one process, a pipe, or tar with its
+ * gzip. */
 static bool
-is_one(const struct node *n, const struct touch *c, unsigned how)
+is_one(const struct egress *e, const struct node *n, const struct touch *c,
+    unsigned how)
 {
-	return n->same &&
-	       (how == WHY_SAME || (how == WHY_LINE && n->derived != NULL &&
-				       is_maker(n->task) && is_maker(c->task)));
+	return n->same && ((how & (WHY_SAME | WHY_PIPE)) != 0 ||
+			      (how == WHY_LINE && n->derived != NULL &&
+				  makes(e, n->task) && makes(e, c->task)));
 }
 
 static void
@@ -412,16 +396,16 @@ find(struct egress *e, struct walk *w, const struct node *n,
 	if (!has_room(w->send->task->bytes,
 		n->derived == NULL ? c->object->size : n->derived->size))
 		return;
-	if (is_one(n, c, how))
-		f.grade = close_chain(e, w->send, &f);
+	if (is_one(e, n, c, how))
+		f.grade = close_chain(w, &f);
 	doubt(e, w->send, c->task, &f);
 	offer(w, &f);
 }
 
 /* The file that was read had been written: its writer is looked at, too. */
 static void
-follow(
-    struct walk *w, const struct node *n, const struct touch *c, unsigned how)
+follow(const struct egress *e, struct walk *w, const struct node *n,
+    const struct touch *c, unsigned how)
 {
 	const struct file_id *file = c->object->file;
 	const struct object *was = file->written;
@@ -438,11 +422,12 @@ follow(
 	    .until_us = file->written_us,
 	    .derived = n->derived != NULL ? n->derived : c->object,
 	    .why = (n->why & ~(unsigned)WHY_SAME) | how | WHY_DERIVED,
-	    .same = is_one(n, c, how)};
+	    .same = is_one(e, n, c, how)};
+	pipeline_feeders(e->pipeline, next->task->family.id, &next->feeders);
 	if (was->size != c->object->size ||
 	    was->mtime_ns != c->object->mtime_ns)
 		next->why |= WHY_CHANGED;
-	if (!is_maker(file->writer))
+	if (!makes(e, file->writer))
 		next->why |= WHY_PROGRAM;
 }
 
@@ -454,6 +439,8 @@ walk_back(struct egress *e, struct walk *w)
 	w->nodes[0] = (struct node){
 	    .task = s->task, .until_us = s->ended.boot_us, .same = true};
 	w->nnodes = 1;
+	pipeline_feeders(e->pipeline, s->task->family.id, &w->nodes[0].feeders);
+	w->read = read_by(e, &w->nodes[0]);
 	for (size_t i = 0; i < w->nnodes; i++) {
 		const struct node *n = &w->nodes[i];
 
@@ -461,13 +448,13 @@ walk_back(struct egress *e, struct walk *w)
 		     c != NULL; c = c->next) {
 			unsigned how = c->write || c->boot_us > n->until_us
 					   ? 0
-					   : relation(c->task, n->task);
+					   : relation(c->task, n);
 
 			if (how == 0)
 				continue;
 			if (c->object->state == OBJECT_HOLDS)
 				find(e, w, n, c, how);
-			follow(w, n, c, how);
+			follow(e, w, n, c, how);
 		}
 	}
 }
@@ -503,21 +490,6 @@ walk_session(struct egress *e, struct walk *w, uint64_t total)
 /* ---- entries ---- */
 
 static void
-print_reasons(unsigned why, char *out, size_t size)
-{
-	size_t used = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(REASONS); i++) {
-		if ((why & REASONS[i].bit) == 0)
-			continue;
-		must(str_format(out + used, size - used, "%s%s",
-			 used > 0 ? "; " : "", REASONS[i].text) == 0);
-		used = strlen(out);
-	}
-}
-
-static void
 write_entry(struct egress *e, const struct send *s, const struct found *f,
     const struct labels *labels, uint64_t more)
 {
@@ -526,10 +498,10 @@ write_entry(struct egress *e, const struct send *s, const struct found *f,
 	    {"path", o == NULL ? "" : o->path, o == NULL ? 0 : o->path_len},
 	    {"derived", g == NULL ? "" : g->path, g == NULL ? 0 : g->path_len},
 	    {"exe", s->who.exe, strlen(s->who.exe)}};
-	char reasons[1024], grade[4];
+	char reasons[REASONS_SIZE], grade[4];
 	struct draft d;
 
-	print_reasons(f->why, reasons, sizeof reasons);
+	reasons_print(f->why, reasons);
 	must(str_format(grade, sizeof grade, "N%u", f->grade % 10) == 0);
 	draft_init(&d, "egress", s->ended);
 	fields_actor(&d, &s->who);
@@ -776,6 +748,7 @@ egress_free(struct egress *e)
 		free(s);
 	}
 	touches_free(e->touches);
+	pipeline_free(e->pipeline);
 	memo_free(e->told);
 	memo_free(e->totals);
 	free(e);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "agent/names.h"
+#include "agent/sense/sense.h"
 #include "agent/touches.h"
 #include "agent/who/who.h"
 #include "lib/clock.h"
@@ -47,6 +48,9 @@ void egress_learn(struct egress *e, struct memo_key object,
     const struct finding *findings, size_t n, bool failed);
 /* egress_exit - the process of that number has ended, as who_exit was told. */
 void egress_exit(struct egress *e, pid_t pid);
+/* egress_start - the kernel tells which program somebody started, and between
+ * which pipes; tell births before. */
+void egress_start(struct egress *e, const struct start_event *s);
 /* egress_sent - what it stands for is written a little later, when what was read
  * before has been examined. */
 void egress_sent(struct egress *e, const struct sent *s);

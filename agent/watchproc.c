@@ -46,6 +46,7 @@
 #define FILES_EACH_TURN 256
 #define PROCESSES_EACH_TURN 1024
 #define SOCKETS_EACH_TURN 4096
+#define STARTS_EACH_TURN 4096
 #define MESSAGES_EACH_TURN 256
 #define HUB_ENOUGH 2048 /* jobs: more stay in the kernel's queue */
 #define LOSSES_MAX 32
@@ -74,6 +75,8 @@ struct watch {
 	char no_processes[128];
 	struct sockets *sockets; /* NULL: the same */
 	char no_sockets[192];
+	struct starts *starts; /* NULL: the same */
+	uint64_t births_us; /* until when all births have been told */
 	bool relays_said; /* capture has said whether it sees these */
 	char no_relays[160];
 	struct who *who;
@@ -173,13 +176,14 @@ describe_sensors(const struct watch *w, char *out, size_t size)
 
 	(void)snprintf(out, size,
 	    "files: %zu of %zu paths; openings: %s; processes: %s; "
-	    "interfaces: %zu; owners of sockets: %s; relayed content: %s; "
-	    "sessions: %s",
+	    "interfaces: %zu; owners of sockets: %s; pipelines: %s; "
+	    "relayed content: %s; sessions: %s",
 	    w->files == NULL ? 0 : w->config.watch.n - w->missing,
 	    w->config.watch.n, base == NULL ? "kernel programs" : base,
 	    w->processes != NULL ? "yes" : w->no_processes,
 	    w->config.interfaces.n,
 	    w->sockets != NULL ? "kernel programs" : w->no_sockets,
+	    w->starts != NULL ? "kernel programs" : "not seen",
 	    !w->relays_said           ? "not known yet"
 	    : w->no_relays[0] == '\0' ? "kernel programs"
 				      : w->no_relays,
@@ -401,13 +405,16 @@ pass_over(void *ctx, pid_t pid, bool own)
 static void
 read_processes(struct watch *w)
 {
+	uint64_t now = clock_boot_us();
 	struct process_event e;
 
 	for (int i = 0; i < PROCESSES_EACH_TURN; i++) {
 		int r = processes_read(w->processes, &e);
 
-		if (r == 0)
+		if (r == 0) {
+			w->births_us = now;
 			return;
+		}
 		if (r < 0) {
 			log_warn("the process connector failed (%s); lineage "
 				 "comes from /proc alone",
@@ -468,6 +475,30 @@ read_sockets(struct watch *w)
 				e.pid, e.start_ns, ACTOR_UNSET, e.comm},
 			    &who);
 		traffic_socket(w->traffics, &e, &who);
+	}
+}
+
+static void
+read_starts(struct watch *w)
+{
+	struct start_event e;
+
+	if (w->processes == NULL)
+		w->births_us = clock_boot_us();
+	for (int i = 0; i < STARTS_EACH_TURN; i++) {
+		int r = starts_read(w->starts, w->births_us, &e);
+
+		if (r == 0)
+			return;
+		if (r < 0 || e.lost > 0) {
+			note_loss(w, "processes",
+			    "the kernel's ring of programs ran over",
+			    r < 0 ? 0 : e.lost, 0);
+			if (r < 0)
+				return;
+			continue;
+		}
+		egress_start(w->egress, &e);
 	}
 }
 
@@ -804,7 +835,7 @@ take_files(struct watch *w, bool called, bool ring)
 static void
 turn(struct watch *w)
 {
-	struct pollfd p[7 + PROC_PEERS_MAX];
+	struct pollfd p[8 + PROC_PEERS_MAX];
 	int group = -1, ring = -1, mounts = -1;
 	bool room = outbox_flush(w->out);
 	int called;
@@ -827,6 +858,9 @@ turn(struct watch *w)
 	p[n++] = (struct pollfd){
 	    .fd = w->sockets == NULL ? -1 : sockets_fd(w->sockets),
 	    .events = POLLIN};
+	p[n++] =
+	    (struct pollfd){.fd = w->starts == NULL ? -1 : starts_fd(w->starts),
+		.events = POLLIN};
 	for (i = 0; i < w->p.npeers; i++) {
 		const struct proc_peer *peer = &w->p.peers[i];
 		bool more = peer->role == ROLE_RECORD && room;
@@ -844,6 +878,8 @@ turn(struct watch *w)
 		    w, "sessions", "the session files could not be read", 0, 0);
 	if (w->processes != NULL)
 		read_processes(w);
+	if (w->starts != NULL)
+		read_starts(w);
 	if (w->sockets != NULL)
 		read_sockets(w);
 	if ((p[5].revents & (POLLPRI | POLLERR)) != 0)
@@ -967,6 +1003,8 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 		(void)str_copy_len(w->no_sockets, sizeof w->no_sockets, no.text,
 		    strnlen(no.text, sizeof w->no_sockets - 1));
 	}
+	if (w->config.kernel_programs && starts_open(&w->starts, &no) != 0)
+		log_warn("no kernel programs for pipelines: %s", no.text);
 	r = who_open(&who, on_session, w, &w->who, why);
 	if (r == 0)
 		r = traffic_new(w->who, w->names, &w->traffics);
@@ -991,6 +1029,7 @@ close_all(struct watch *w)
 	files_close(w->files);
 	processes_close(w->processes);
 	sockets_close(w->sockets);
+	starts_close(w->starts);
 	traffic_free(w->traffics);
 	relayed_free(w->relayeds);
 	egress_free(w->egress);

@@ -44,6 +44,30 @@ sockets_read(struct sockets *s UNUSED, struct socket_event *e UNUSED)
 }
 
 int
+starts_open(struct starts **out UNUSED, struct diag *why)
+{
+	return none(why);
+}
+
+void
+starts_close(struct starts *s UNUSED)
+{
+}
+
+int
+starts_fd(const struct starts *s UNUSED)
+{
+	return -1;
+}
+
+int
+starts_read(struct starts *s UNUSED, uint64_t until_us UNUSED,
+    struct start_event *e UNUSED)
+{
+	return 0;
+}
+
+int
 relays_open(const struct relay_sink *sink UNUSED, struct relays **out UNUSED,
     struct diag *why)
 {

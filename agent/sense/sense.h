@@ -164,6 +164,40 @@ int sockets_fd(const struct sockets *s);
 /* sockets_read - 1 and *e, 0 when none is there, -errno. */
 int sockets_read(struct sockets *s, struct socket_event *e) MUST_CHECK;
 
+/* ---- programs and their pipes (starts.c) ---- */
+
+/* A pipe, with or without a name; ino 0: none. */
+struct pipe_id {
+	uint64_t ino;
+	uint32_t dev;
+};
+
+/* A process with a login uid became another program. */
+struct start_event {
+	uint64_t lost; /* not 0: as many were lost, and nothing else is told */
+	pid_t pid;
+	uint64_t start_ns; /* when the process began, since boot */
+	uint64_t boot_us;
+	char comm[16]; /* the program's name, cut */
+	struct pipe_id in, out; /* its standard input and output then */
+};
+
+struct starts;
+
+/*
+ * starts_open - a kernel program (BPF, CO-RE) that tells of each program that
+ * somebody starts, and of the pipes that it starts with. Needs CAP_BPF.
+ * -ENOTSUP, -EPERM, … with the reason: the caller goes on without it.
+ */
+int starts_open(struct starts **out, struct diag *why) MUST_CHECK;
+void starts_close(struct starts *s);
+/* starts_fd - readable when much waits; what is little is read every 500 ms. */
+int starts_fd(const struct starts *s);
+/* starts_read - the next that was before @until_us since boot, so that births can
+ * be told before: 1 and *e, 0 when none is there, -errno. */
+int starts_read(
+    struct starts *s, uint64_t until_us, struct start_event *e) MUST_CHECK;
+
 /* ---- relayed content (relays.c) ---- */
 
 enum relay_kind {

@@ -519,8 +519,9 @@ words_evidence(const char *evidence)
 	    {"N5", "The content itself was seen where it was handed over to "
 		   "be sent."},
 	    {"N4", "The content itself was seen in the packets that left."},
-	    {"N3", "The program that sent had read this file, and about as "
-		   "much left as it had read."},
+	    {"N3", "The program that sent had read this file, itself or "
+		   "through programs that only copy, pack or seal, and about "
+		   "as much left as that makes."},
 	    {"N2", "A program that had read this file sent something, or one "
 		   "that belongs to it did; it may have been something else."},
 	    {"N1", "Somebody read this file and, in the same login, sent "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: agent/touches.c agent/memo.c agent/fields.c */
+/* links: agent/touches.c agent/pipeline.c agent/reasons.c agent/memo.c agent/fields.c */
 /*
  * egress_test - how surely something left, by invented reads and connections.
  */
@@ -320,6 +320,185 @@ read_after_it_was_written(void **state UNUSED)
 	send_bytes(&curl, 9500);
 	egress_flush(e);
 	assert_int_equal(nout, 0);
+}
+
+/* A program between two pipes, by their numbers; 0: none. */
+static void
+starts(pid_t pid, const char *program, uint64_t in, uint64_t to)
+{
+	struct start_event s = {.pid = pid, .in = {in, 9}, .out = {to, 9}};
+
+	must(str_copy(s.comm, sizeof s.comm, program) == 0);
+	egress_start(e, &s);
+}
+
+static void
+through_pipes(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor nc = actor(12, "s1", "nc");
+
+	born(10, 100, 50);
+	born(11, 101, 50);
+	born(12, 102, 50);
+	starts(10, "cat", 0, 7);
+	starts(12, "nc", 7, 0);
+	read_secret(&cat, 5, 100000);
+	send_bytes(&nc, 101000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N3", "it went through pipes");
+	said(0, "N3", "about as many bytes left as had been read");
+}
+
+/* One between that packs: how much it makes of it is not known. */
+static void
+through_a_packer(void **state UNUSED)
+{
+	const struct actor tar = actor(10, "s1", "tar");
+	const struct actor nc = actor(12, "s1", "nc");
+
+	for (pid_t pid = 10; pid < 13; pid++)
+		born(pid, 90 + (uint64_t)pid, 50);
+	starts(10, "tar", 0, 7);
+	starts(11, "gzip", 7, 8);
+	starts(12, "nc", 8, 0);
+	read_secret(&tar, 5, 100000);
+	send_bytes(&nc, 9000);
+	send_bytes(&nc, 200); /* far less than it can be packed into */
+	egress_flush(e);
+	assert_int_equal(nout, 2);
+	said(0, "N2", "several connections");
+	families[12].ended = 300;
+	egress_exit(e, 12);
+	born(12, 301, 50);
+	starts(12, "nc", 8, 0);
+	send_bytes(&nc, 9000);
+	egress_flush(e);
+	assert_int_equal(nout, 3);
+	said(2, "N3", "may have been packed into");
+}
+
+/* What grep lets through is not the file. */
+static void
+through_another_program(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor nc = actor(12, "s1", "nc");
+
+	for (pid_t pid = 10; pid < 13; pid++)
+		born(pid, 90 + (uint64_t)pid, 50);
+	starts(10, "cat", 0, 7);
+	starts(11, "grep", 7, 8);
+	starts(12, "nc", 8, 0);
+	read_secret(&cat, 5, 10000);
+	send_bytes(&nc, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N2", "it went through pipes");
+	said(0, "N2", "may have put something else");
+}
+
+/* A pipe of the same number on another device, and one that nobody tied. */
+static void
+other_pipes(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor nc = actor(12, "s1", "nc");
+	struct start_event s = {
+	    .pid = 12, .comm = "nc", .in = {.ino = 7, .dev = 10}};
+
+	born(10, 100, 50);
+	born(12, 102, 50);
+	starts(10, "cat", 0, 7);
+	egress_start(e, &s);
+	read_secret(&cat, 5, 10000);
+	send_bytes(&nc, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N2", "side by side");
+}
+
+/* More writers than are kept: none of them is named by the pipe. */
+static void
+too_many_writers(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor nc = actor(40, "s1", "nc");
+
+	for (pid_t pid = 10; pid < 19; pid++) {
+		born(pid, 90 + (uint64_t)pid, 50);
+		starts(pid, "cat", 0, 7);
+	}
+	born(40, 140, 50);
+	starts(40, "nc", 7, 0);
+	read_secret(&cat, 5, 10000);
+	send_bytes(&nc, 10000);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N2", "side by side");
+}
+
+/* A file that came out of a pipeline; its writer was looked up as the shell that
+ * it had been. */
+static void
+a_file_of_a_pipeline(void **state UNUSED)
+{
+	const struct actor tar = actor(10, "s1", "tar");
+	const struct actor shell = actor(11, "s1", "sh");
+	const struct actor curl = actor(12, "s1", "curl");
+
+	born(10, 100, 50);
+	born(11, 101, 50);
+	starts(10, "tar", 0, 7);
+	starts(11, "sh", 7, 0);
+	starts(11, "gzip", 7, 0);
+	read_secret(&tar, 5, 100000);
+	touch(&shell, true, 6, 9000);
+	clean(6, 9000);
+	at(2);
+	born(12, 102, 50);
+	touch(&curl, false, 6, 9000);
+	send_bytes(&curl, 9500);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N3", "it went through pipes");
+	said(0, "N3", "a file that was made from it");
+	assert_string_equal(paths[0][1], "/srv/6");
+}
+
+/* tar has a shell start gzip, and the shell closes what gzip wrote. */
+static void
+through_a_helper(void **state UNUSED)
+{
+	const struct actor tar = actor(10, "s1", "tar");
+	const struct actor shell = actor(11, "s1", "sh");
+	const struct actor curl = actor(13, "s1", "curl");
+
+	born(10, 100, 50);
+	born(11, 101, 100);
+	born(12, 102, 101);
+	born(13, 103, 50);
+	starts(10, "tar", 0, 0);
+	starts(11, "sh", 7, 0);
+	read_secret(&tar, 5, 100000);
+	for (unsigned i = 0; i < 2; i++) {
+		starts(12, i == 0 ? "gzip" : "date", i == 0 ? 7 : 0, 0);
+		touch(&shell, true, 6 + i, 9000);
+		clean(6 + i, 9000);
+		at(1 + i);
+		touch(&curl, false, 6 + i, 9000);
+		send_bytes(&curl, 9500);
+		egress_flush(e);
+		assert_int_equal(nout, 1 + i);
+		for (pid_t pid = 10; pid < 14; pid += 3) {
+			families[pid].ended = 200 + i;
+			egress_exit(e, pid);
+		}
+		born(13, 300 + i, 50);
+	}
+	said(0, "N3", "came from the other");
+	said(1, "N2", "may have put something else");
 }
 
 static void
@@ -651,6 +830,13 @@ main(void)
 	    T(too_little),
 	    T(through_a_file),
 	    T(read_after_it_was_written),
+	    T(through_pipes),
+	    T(through_a_packer),
+	    T(through_another_program),
+	    T(other_pipes),
+	    T(too_many_writers),
+	    T(a_file_of_a_pipeline),
+	    T(through_a_helper),
 	    T(side_by_side),
 	    T(one_after_the_other),
 	    T(shell_becomes_the_last),
