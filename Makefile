@@ -55,7 +55,7 @@ chaperone-agent_MAIN  := agent/main.c agent/selftest.c agent/active.c agent/role
 chaperone-agent_ROOMS :=
 chaperone-agent_LIBS  := yaml-0.1 libseccomp libcap-ng libcrypto
 
-chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/memo.c agent/names.c agent/fields.c agent/access.c agent/traffic.c agent/relayed.c agent/touches.c agent/pipeline.c agent/reasons.c agent/egress.c
+chaperone-watch_MAIN  := agent/watchproc.c agent/roles.c agent/config.c agent/outbox.c agent/hub.c agent/memo.c agent/names.c agent/fields.c agent/access.c agent/traffic.c agent/relayed.c agent/touches.c agent/pipeline.c agent/reasons.c agent/shown.c agent/egress.c
 chaperone-watch_ROOMS := agent/sense agent/who
 chaperone-watch_LIBS  := yaml-0.1 libpcap $(BPF_LIB) libseccomp libcap-ng libcrypto
 

@@ -21,6 +21,7 @@
 #include "agent/fields.h"
 #include "agent/pipeline.h"
 #include "agent/reasons.h"
+#include "agent/shown.h"
 #include "lib/entry.h"
 #include "lib/str.h"
 
@@ -92,6 +93,7 @@ struct egress {
 	struct send *first, **tail;
 	size_t n;
 	struct memo *told; /* what was written -> when */
+	struct shown *shown;
 	struct memo *totals; /* session -> bytes that it has sent */
 	uint64_t lost_us; /* when events were lost last, 0: never */
 	struct walk walk; /* scratch */
@@ -110,6 +112,7 @@ egress_new(struct who *who, struct names *names, struct egress **out)
 	e->tail = &e->first;
 	if (touches_new(&e->touches) != 0 || pipeline_new(&e->pipeline) != 0 ||
 	    memo_new(TOLD_MAX, free, &e->told) != 0 ||
+	    shown_new(&e->shown) != 0 ||
 	    memo_new(SESSIONS_MAX, free, &e->totals) != 0) {
 		egress_free(e);
 		return -ENOMEM;
@@ -166,6 +169,12 @@ egress_start(struct egress *e, const struct start_event *s)
 	 * enough: who has it now became this program. */
 	if (who_family(e->who, s->pid, 0, &f))
 		pipeline_start(e->pipeline, f.id, f.line[0], s);
+}
+
+const struct object *
+egress_shown(struct egress *e, const struct shown_content *c)
+{
+	return shown_file(e->shown, e->touches, c);
 }
 
 void
@@ -619,7 +628,10 @@ join(struct egress *e, const struct send *s, uint64_t total)
 	for (size_t i = 0; i < w->nfound; i++) {
 		const struct found *f = &w->found[i];
 
-		if (f->grade > 2 || !was_told(e, s, f))
+		if (shown_better(e->shown, s->session, f->object->file,
+			&s->tuple, f->grade))
+			e->counters.folded++;
+		else if (f->grade > 2 || !was_told(e, s, f))
 			write_entry(e, s, f, &f->object->labels,
 			    i + 1 == w->nfound ? w->more : 0);
 	}
@@ -750,6 +762,7 @@ egress_free(struct egress *e)
 	touches_free(e->touches);
 	pipeline_free(e->pipeline);
 	memo_free(e->told);
+	shown_free(e->shown);
 	memo_free(e->totals);
 	free(e);
 }

@@ -10,6 +10,7 @@
 
 #include "agent/names.h"
 #include "agent/sense/sense.h"
+#include "agent/shown.h"
 #include "agent/touches.h"
 #include "agent/who/who.h"
 #include "lib/clock.h"
@@ -54,6 +55,10 @@ void egress_start(struct egress *e, const struct start_event *s);
 /* egress_sent - what it stands for is written a little later, when what was read
  * before has been examined. */
 void egress_sent(struct egress *e, const struct sent *s);
+/* egress_shown - see shown_file. What would say less of that file and connection
+ * is not written later. Borrowed until the next call. */
+const struct object *egress_shown(
+    struct egress *e, const struct shown_content *c);
 /* egress_lost - events of files, processes or sockets were lost now. */
 void egress_lost(struct egress *e);
 /* egress_tick - writes what is due; call about once a second. Returns how many

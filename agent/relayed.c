@@ -46,6 +46,7 @@ struct portion {
 struct relayeds {
 	struct who *who;
 	struct names *names;
+	struct egress *egress;
 	struct memo *portions; /* key of the number -> struct portion */
 	size_t closed; /* of them */
 	char rules[65];
@@ -53,7 +54,8 @@ struct relayeds {
 };
 
 int
-relayed_new(struct who *who, struct names *names, struct relayeds **out)
+relayed_new(struct who *who, struct names *names, struct egress *egress,
+    struct relayeds **out)
 {
 	struct relayeds *r = calloc(1, sizeof *r);
 
@@ -61,6 +63,7 @@ relayed_new(struct who *who, struct names *names, struct relayeds **out)
 		return -ENOMEM;
 	r->who = who;
 	r->names = names;
+	r->egress = egress;
 	if (memo_new(PORTIONS_MAX, free, &r->portions) != 0) {
 		relayed_free(r);
 		return -ENOMEM;
@@ -270,6 +273,24 @@ put(struct relayeds *r, struct draft *d, const struct portion *p)
 	names_put(r->names, d, &exe, 1);
 }
 
+/* With the file that it was of, if that is known. */
+static void
+put_with(struct relayeds *r, struct draft *d, const struct portion *p,
+    const struct object *o)
+{
+	if (o == NULL) {
+		put(r, d, p);
+		return;
+	}
+	fields_number(d, "dev", o->file->dev);
+	fields_number(d, "ino", o->file->ino);
+	fields_number(d, "size", o->size);
+	names_put(r->names, d,
+	    (const struct raw_name[]){{"path", o->path, o->path_len},
+		{"exe", p->who.exe, strlen(p->who.exe)}},
+	    2);
+}
+
 /* Adds a word that is not there yet; what does not fit is left out. */
 static void
 add_word(char list[LIST_MAX], const char *word)
@@ -296,6 +317,13 @@ write_egress(
 {
 	char reasons[512], classes[LIST_MAX] = "", detectors[LIST_MAX] = "";
 	const char *evidence = weigh(p, t, reasons, sizeof reasons);
+	const struct shown_content shown = {.who = &p->who,
+	    .tuple = &p->tuple,
+	    .began_us = p->began.boot_us,
+	    .ended_us = p->closed ? p->ended.boot_us : clock_boot_us(),
+	    .grade = (unsigned)(evidence[1] - '0'),
+	    .detectors = detectors};
+	const struct object *o;
 	struct draft d;
 
 	for (size_t i = 0; i < t->nfindings; i++) {
@@ -306,6 +334,11 @@ write_egress(
 	}
 	if (detectors[0] == '\0')
 		return;
+	o = egress_shown(r->egress, &shown);
+	if (o != NULL)
+		reason(reasons, sizeof reasons,
+		    "the login session had just read this file, and no other "
+		    "in which the same was found");
 	begin(&d, "egress", p);
 	draft_text(&d, "channel", t->protocol);
 	draft_text(&d, "evidence", evidence);
@@ -317,7 +350,7 @@ write_egress(
 	fields_number(&d, "acked", p->acked);
 	draft_int(&d, "began_us", p->began.wall_us);
 	draft_int(&d, "ended_us", p->ended.wall_us);
-	put(r, &d, p);
+	put_with(r, &d, p, o);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/egress.h"
 #include "agent/hub.h"
 #include "agent/names.h"
 #include "agent/who/who.h"
@@ -25,8 +26,9 @@ struct relayed_counters {
 
 struct relayeds;
 
-int relayed_new(
-    struct who *who, struct names *names, struct relayeds **r) MUST_CHECK;
+/* @egress: which file it may have been. */
+int relayed_new(struct who *who, struct names *names, struct egress *egress,
+    struct relayeds **r) MUST_CHECK;
 void relayed_free(struct relayeds *r);
 /* relayed_open, relayed_close - the payloads of MESSAGE_RELAY_OPEN and
  * MESSAGE_RELAY_CLOSE: 0, or -EBADMSG. */

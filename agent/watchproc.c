@@ -1009,9 +1009,9 @@ open_all(struct watch *w, const struct config_args *args, struct diag *why)
 	if (r == 0)
 		r = traffic_new(w->who, w->names, &w->traffics);
 	if (r == 0)
-		r = relayed_new(w->who, w->names, &w->relayeds);
-	if (r == 0)
 		r = egress_new(w->who, w->names, &w->egress);
+	if (r == 0)
+		r = relayed_new(w->who, w->names, w->egress, &w->relayeds);
 	if (r == 0) {
 		access_tell(w->accesses, &tell);
 		traffic_tell(w->traffics, on_sent, w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: agent/touches.c agent/pipeline.c agent/reasons.c agent/memo.c agent/fields.c */
+/* links: agent/touches.c agent/pipeline.c agent/reasons.c agent/shown.c agent/memo.c agent/fields.c */
 /*
  * egress_test - how surely something left, by invented reads and connections.
  */
@@ -501,6 +501,50 @@ through_a_helper(void **state UNUSED)
 	said(1, "N2", "may have put something else");
 }
 
+/* What was shown with a better grade is said once for a connection, and only if
+ * it can have been one file alone. */
+static void
+shown_before(void **state UNUSED)
+{
+	const struct actor cat = actor(10, "s1", "cat");
+	const struct actor sshd = actor(11, "s1", "sshd");
+	struct sent s = connection(&sshd, 10000);
+	struct shown_content c = {.who = &sshd,
+	    .tuple = s.tuple,
+	    .began_us = now_us + 1,
+	    .ended_us = now_us + SECOND,
+	    .grade = 5,
+	    .detectors = "pci.pan"};
+	struct tuple other = *s.tuple;
+
+	s.login = true;
+	other.sport++;
+	born(10, 100, 50);
+	born(11, 60, 1);
+	assert_null(egress_shown(e, &c));
+	read_secret(&cat, 5, 9000);
+	c.detectors = "pci.pan,us.ssn"; /* which that file does not hold */
+	assert_null(egress_shown(e, &c));
+	c.detectors = "pci";
+	assert_null(egress_shown(e, &c));
+	c.detectors = "pci.pan";
+	c.began_us += 60 * SECOND;
+	assert_null(egress_shown(e, &c)); /* it was read long before */
+	c.began_us -= 60 * SECOND;
+	assert_non_null(egress_shown(e, &c));
+	egress_sent(e, &s);
+	egress_flush(e);
+	assert_int_equal(nout, 0);
+	assert_int_equal(egress_counters(e)->folded, 1);
+	s.tuple = &other; /* another connection */
+	egress_sent(e, &s);
+	egress_flush(e);
+	assert_int_equal(nout, 1);
+	said(0, "N1", "login session had read");
+	read_secret(&cat, 6, 9000);
+	assert_null(egress_shown(e, &c)); /* either may have been it */
+}
+
 static void
 side_by_side(void **state UNUSED)
 {
@@ -837,6 +881,7 @@ main(void)
 	    T(too_many_writers),
 	    T(a_file_of_a_pipeline),
 	    T(through_a_helper),
+	    T(shown_before),
 	    T(side_by_side),
 	    T(one_after_the_other),
 	    T(shell_becomes_the_last),

@@ -25,6 +25,18 @@
 static struct actor owner; /* what who_caller answers */
 static struct draft out[32]; /* what was written */
 static size_t nout;
+static unsigned named; /* entries with the path of that file */
+static struct object *file; /* what egress_shown answers */
+static struct shown_content asked;
+
+const struct object *
+egress_shown(struct egress *e UNUSED, const struct shown_content *c)
+{
+	assert_ptr_not_equal(c->tuple, NULL);
+	assert_string_equal(c->detectors, "pci.pan");
+	asked = *c;
+	return file;
+}
 
 void
 who_caller(struct who *w UNUSED, const struct caller *c, struct actor *result)
@@ -40,8 +52,14 @@ names_put(struct names *n UNUSED, struct draft *d, const struct raw_name *raws,
     size_t count)
 {
 	assert_int_equal(draft_error(d), 0);
-	assert_int_equal(count, 1);
-	assert_string_equal(raws[0].field, "exe");
+	assert_in_range(count, 1, 2);
+	assert_string_equal(raws[count - 1].field, "exe");
+	if (count == 2) {
+		assert_string_equal(raws[0].field, "path");
+		assert_int_equal(raws[0].len, strlen("/srv/a"));
+		assert_string_equal(d->type, "egress");
+		named++;
+	}
 	assert_true(nout < ARRAY_LEN(out));
 	out[nout++] = *d;
 }
@@ -96,8 +114,9 @@ setup(void **state)
 
 	clock_fix(&NOW);
 	nout = 0;
+	named = 0;
 	owner = PERSON;
-	assert_int_equal(relayed_new(NULL, NULL, &r), 0);
+	assert_int_equal(relayed_new(NULL, NULL, NULL, &r), 0);
 	*state = r;
 	return 0;
 }
@@ -201,6 +220,30 @@ what_was_found_is_one_egress(void **state)
 }
 
 static void
+the_file_is_named(void **state)
+{
+	static struct file_id id = {.dev = 5, .ino = 6};
+	struct object *o = calloc(1, sizeof *o + 16);
+
+	assert_non_null(o);
+	o->file = &id;
+	o->size = 70;
+	o->path_len = strlen("/srv/a");
+	memcpy(o->path, "/srv/a", o->path_len);
+	file = o;
+	relay(*state, 6, 5000, 4000, 5100, "pipe", 1);
+	file = NULL;
+	free(o);
+	assert_int_equal(asked.grade, 3);
+	assert_true(asked.began_us <= asked.ended_us);
+	assert_int_equal(number("egress", "ino"), 6);
+	assert_int_equal(number("egress", "size"), 70);
+	assert_non_null(strstr(text("egress", "reasons"), "was lost"));
+	assert_non_null(strstr(text("egress", "reasons"), "had just read"));
+	assert_int_equal(named, 1);
+}
+
+static void
 less_is_surer_of_less(void **state)
 {
 	relay(*state, 6, 5000, 4000, 5100, "pipe", 1);
@@ -292,6 +335,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(
 		what_was_found_is_one_egress, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_file_is_named, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		less_is_surer_of_less, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
