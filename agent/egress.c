@@ -629,9 +629,12 @@ join(struct egress *e, const struct send *s, uint64_t total)
 		const struct found *f = &w->found[i];
 
 		if (shown_better(e->shown, s->session, f->object->file,
-			&s->tuple, f->grade))
+			&s->tuple, f->grade, s->login)) {
 			e->counters.folded++;
-		else if (f->grade > 2 || !was_told(e, s, f))
+			continue;
+		}
+		shown_said(e->shown, s->session, f->object->file, f->grade);
+		if (f->grade > 2 || !was_told(e, s, f))
 			write_entry(e, s, f, &f->object->labels,
 			    i + 1 == w->nfound ? w->more : 0);
 	}

@@ -20,6 +20,9 @@
 #define SHOWN_MAX 8192
 #define BEFORE_US 10000000 /* how long before it is shown a file is read */
 
+/* In the place of a connection: whichever. */
+static const struct tuple ANYWHERE = {.family = 6};
+
 struct shown {
 	struct memo *grades; /* a file and a connection -> how surely */
 };
@@ -95,14 +98,37 @@ holds_all(const struct object *o, const char *detectors)
 	return true;
 }
 
+/* The best stays. */
+static void
+note(struct shown *s, struct memo_key key, unsigned grade)
+{
+	unsigned *was = memo_get(s->grades, key);
+
+	if (was != NULL) {
+		*was = *was > grade ? *was : grade;
+		return;
+	}
+	was = calloc(1, sizeof *was);
+	if (was == NULL)
+		return;
+	*was = grade;
+	if (memo_put(s->grades, key, was) != 0)
+		free(was);
+}
+
+void
+shown_said(struct shown *s, uint64_t session, const struct file_id *file,
+    unsigned grade)
+{
+	note(s, shown_key(session, file, &ANYWHERE), grade);
+}
+
 const struct object *
 shown_file(struct shown *s, const struct touches *touches,
     const struct shown_content *x)
 {
 	uint64_t session = touches_session(x->who->session);
 	const struct object *one = NULL;
-	struct memo_key key;
-	unsigned *grade;
 
 	if (x->who->session[0] == '\0')
 		return NULL;
@@ -117,21 +143,23 @@ shown_file(struct shown *s, const struct touches *touches,
 			return NULL;
 		one = c->object;
 	}
-	if (one == NULL || (grade = calloc(1, sizeof *grade)) == NULL)
-		return one;
-	*grade = x->grade;
-	key = shown_key(session, one->file, x->tuple);
-	if (memo_put(s->grades, key, grade) != 0)
-		free(grade);
+	if (one != NULL) {
+		note(s, shown_key(session, one->file, x->tuple), x->grade);
+		shown_said(s, session, one->file, x->grade);
+	}
 	return one;
 }
 
 bool
 shown_better(const struct shown *s, uint64_t session,
-    const struct file_id *file, const struct tuple *tuple, unsigned grade)
+    const struct file_id *file, const struct tuple *tuple, unsigned grade,
+    bool login)
 {
 	const unsigned *was =
 	    memo_get(s->grades, shown_key(session, file, tuple));
 
-	return was != NULL && *was > grade;
+	if (was != NULL && *was > grade)
+		return true;
+	was = memo_get(s->grades, shown_key(session, file, &ANYWHERE));
+	return was != NULL && grade == 1 && *was >= (login ? 3 : 5);
 }

@@ -31,9 +31,14 @@ void shown_free(struct shown *s);
  * Borrowed from @touches. */
 const struct object *shown_file(struct shown *s, const struct touches *touches,
     const struct shown_content *c);
-/* shown_better - that file was shown through that connection, with a better
- * grade. */
+/* shown_said - an entry says of that file and session that it left, so surely. */
+void shown_said(struct shown *s, uint64_t session, const struct file_id *file,
+    unsigned grade);
+/* shown_better - more is known of that file and connection than @grade; or, where
+ * the session alone ties them (1), of that file and session: @login, what goes
+ * by its own connection, was said to have left with 3 or more, else with 5. */
 bool shown_better(const struct shown *s, uint64_t session,
-    const struct file_id *file, const struct tuple *tuple, unsigned grade);
+    const struct file_id *file, const struct tuple *tuple, unsigned grade,
+    bool login);
 
 #endif

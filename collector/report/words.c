@@ -539,11 +539,17 @@ words_evidence(const char *evidence)
 const char *
 words_channel(const char *channel)
 {
-	if (str_eq(channel, "net"))
-		return "a connection of a program";
-	if (str_eq(channel, "ssh"))
-		return "the connection of the login";
-	if (str_eq(channel, "tunnel"))
-		return "a connection that the login forwarded";
+	static const struct {
+		const char *name, *text;
+	} WAYS[] = {{"net", "a connection of a program"},
+	    {"ssh", "the connection of the login"},
+	    {"tunnel", "a connection that the login forwarded"},
+	    {"terminal", "shown in a terminal"},
+	    {"pipe", "piped into what sent it"}, {"sftp", "copied by SFTP"},
+	    {"input", "read by what sent it"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(WAYS); i++)
+		if (str_eq(WAYS[i].name, channel))
+			return WAYS[i].text;
 	return channel;
 }

@@ -536,13 +536,46 @@ shown_before(void **state UNUSED)
 	egress_flush(e);
 	assert_int_equal(nout, 0);
 	assert_int_equal(egress_counters(e)->folded, 1);
-	s.tuple = &other; /* another connection */
+	s.tuple = &other; /* another connection of that session */
+	egress_sent(e, &s);
+	egress_flush(e);
+	assert_int_equal(nout, 0);
+	read_secret(&cat, 6, 9000);
+	assert_null(egress_shown(e, &c)); /* either may have been it */
+	egress_sent(e, &s);
+	egress_flush(e);
+	assert_int_equal(nout, 1); /* of the other file */
+	said(0, "N1", "login session had read");
+	assert_string_equal(paths[0][0], "/srv/6");
+}
+
+/* What is known to have left is not said to have left by the login, too; that
+ * somebody sent it once more is. */
+static void
+said_before(void **state UNUSED)
+{
+	const struct actor curl = actor(10, "s1", "curl");
+	const struct actor nc = actor(12, "s1", "nc");
+	const struct actor sshd = actor(11, "s1", "sshd");
+	struct sent s = connection(&sshd, 10000);
+
+	s.login = true;
+	born(10, 100, 50);
+	born(11, 60, 1);
+	read_secret(&curl, 5, 9000);
+	send_bytes(&curl, 9500);
 	egress_sent(e, &s);
 	egress_flush(e);
 	assert_int_equal(nout, 1);
-	said(0, "N1", "login session had read");
-	read_secret(&cat, 6, 9000);
-	assert_null(egress_shown(e, &c)); /* either may have been it */
+	said(0, "N3", "through the only connection");
+	at(9);
+	families[10].ended = 200;
+	egress_exit(e, 10);
+	born(12, 300, 50);
+	send_bytes(&nc, 9500);
+	egress_flush(e);
+	assert_int_equal(nout, 2);
+	said(1, "N1", "login session had read");
 }
 
 static void
@@ -882,6 +915,7 @@ main(void)
 	    T(a_file_of_a_pipeline),
 	    T(through_a_helper),
 	    T(shown_before),
+	    T(said_before),
 	    T(side_by_side),
 	    T(one_after_the_other),
 	    T(shell_becomes_the_last),
