@@ -35,9 +35,11 @@
 #define KEEP_US 60000000 /* an ended process is remembered */
 #define CROWDED_US 10000000 /* a pid that comes again within this time */
 #define STAT_MAX 4096
+#define DESCRIPTORS_MAX 4096
 
 struct lineage {
 	char proc[256];
+	bool seeding; /* what is found now is older than the agent */
 	struct process *slots[SLOTS];
 	size_t count;
 	uint64_t order; /* of births and ends */
@@ -156,6 +158,7 @@ leave_children(struct process *p)
 		if (c->session == NULL)
 			c->session = s;
 		c->known |= whole;
+		c->left = true;
 		adopt(p->parent, c);
 	}
 }
@@ -208,7 +211,7 @@ add(struct lineage *l, pid_t pid)
 	p->pid = pid;
 	p->id = ++l->order;
 	p->born_us = clock_boot_us();
-	p->loginuid = p->audit_ses = p->uid = ACTOR_UNSET;
+	p->loginuid = p->audit_ses = p->uid = p->granted = ACTOR_UNSET;
 	p->chain = *slot;
 	*slot = p;
 	l->count++;
@@ -340,6 +343,65 @@ read_exe(int dir, char out[LINEAGE_EXE_MAX])
 		memcpy(out + LINEAGE_EXE_MAX - 4, "...", 4);
 }
 
+/* Programs that set the login uid of whom they let in. Those of the second kind
+ * do it for anybody, whoever has started them. */
+static const struct {
+	const char *name;
+	bool hires;
+} WAYS_IN[] = {{"sshd", false}, {"sshd-session", false}, {"login", false},
+    {"cron", true}, {"crond", true}, {"atd", true}, {"systemd", false},
+    {"dropbear", false}, {"gdm-session-worker", false}, {"lightdm", false},
+    {"sddm-helper", false}, {"xrdp-sesman", false}, {"lxdm", false}};
+
+/* Index into WAYS_IN of one of the system's own, or -1. */
+static int
+way_in(const char *exe)
+{
+	static const char *const DIRS[] = {
+	    "/usr/sbin/", "/usr/bin/", "/usr/lib", "/sbin/", "/bin/", "/lib"};
+	const char *slash = strrchr(exe, '/');
+	bool own = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(DIRS); i++)
+		own |= strncmp(exe, DIRS[i], strlen(DIRS[i])) == 0;
+	for (size_t i = 0; own && i < ARRAY_LEN(WAYS_IN); i++)
+		if (str_eq(slash + 1, WAYS_IN[i].name))
+			return (int)i;
+	return -1;
+}
+
+/*
+ * Whether its login uid is what a way in gave it. One that has none can take
+ * any, and with root one can take another: then it is not what was granted.
+ * The child of cron that sets it starts the job and waits for it.
+ */
+static void
+find_grant(const struct lineage *l, struct process *p)
+{
+	struct process *up = p->parent;
+	int way = way_in(p->exe);
+
+	if (p->loginuid == ACTOR_UNSET || p->loginuid == p->granted)
+		return;
+	if (way < 0 && !l->seeding) {
+		OWN_FD int dir =
+		    up == NULL || up->ended ? -1 : open_proc(l, up->pid);
+
+		if (dir < 0 || read_u32(dir, "loginuid") != p->loginuid)
+			return;
+		/* Of the system's own it was not asked before. */
+		if (up->exe[0] == '\0')
+			read_exe(dir, up->exe);
+		way = way_in(up->exe);
+		if (way < 0 && up->granted != p->loginuid)
+			return;
+		p->hired = way < 0 && up->hired;
+	}
+	if (way >= 0)
+		p->hired = WAYS_IN[way].hires;
+	p->granted = p->loginuid;
+}
+
 /* All or nothing: of what has ended in between, nothing is taken. */
 void
 lineage_look(const struct lineage *l, struct process *p)
@@ -369,6 +431,7 @@ lineage_look(const struct lineage *l, struct process *p)
 	 * its program began. */
 	if (exe[0] != '\0')
 		memcpy(p->exe, exe, sizeof p->exe);
+	find_grant(l, p);
 }
 
 static bool
@@ -440,6 +503,7 @@ take_late(struct lineage *l, pid_t pid, int depth)
 	p->late = true;
 	p->known = parent == 0;
 	p->own = up != NULL && up->own;
+	p->left = parent == 1;
 	adopt(up, p);
 	lineage_look(l, p);
 	return p;
@@ -491,12 +555,14 @@ lineage_seed(struct lineage *l, pid_t agent)
 		return -errno;
 	if (own != NULL)
 		own->own = true;
+	l->seeding = true;
 	while ((e = readdir(d)) != NULL) {
 		uint64_t pid;
 
 		if (str_u64(e->d_name, INT32_MAX, &pid) == 0 && pid > 0)
 			(void)take_late(l, (pid_t)pid, 0);
 	}
+	l->seeding = false;
 	(void)closedir(d);
 	return 0;
 }
@@ -525,6 +591,8 @@ lineage_fork(struct lineage *l, pid_t parent, pid_t child)
 		p->session = lineage_session(up);
 		p->loginuid = up->loginuid;
 		p->audit_ses = up->audit_ses;
+		p->granted = up->granted;
+		p->hired = up->hired;
 		p->uid = up->uid;
 		memcpy(p->exe, up->exe, sizeof p->exe);
 	}
@@ -672,9 +740,12 @@ void
 lineage_drop(struct lineage *l, const struct session *s)
 {
 	for (size_t i = 0; i < SLOTS; i++)
-		for (struct process *p = l->slots[i]; p != NULL; p = p->chain)
+		for (struct process *p = l->slots[i]; p != NULL; p = p->chain) {
 			if (p->session == s)
 				p->session = NULL;
+			if (p->guest == s)
+				p->guest = NULL;
+		}
 }
 
 void
@@ -686,6 +757,66 @@ lineage_mark(const struct lineage *l)
 
 			if (s != NULL)
 				s->used = true;
+			if (p->guest != NULL && !p->ended)
+				p->guest->used = true;
+		}
+	}
+}
+
+/* It holds the master's side of a terminal. */
+static bool
+has_master(const struct lineage *l, pid_t pid)
+{
+	char path[320], to[64];
+	bool found = false;
+	DIR *d;
+
+	if (str_format(path, sizeof path, "%s/%d/fd", l->proc, (int)pid) != 0)
+		return false;
+	d = opendir(path);
+	for (int i = 0; d != NULL && !found && i < DESCRIPTORS_MAX; i++) {
+		const struct dirent *e = readdir(d);
+		ssize_t n;
+
+		if (e == NULL)
+			break;
+		n = readlinkat(dirfd(d), e->d_name, to, sizeof to - 1);
+		to[n < 0 ? 0 : n] = '\0';
+		found = n >= 5 && str_eq(to + n - 5, "/ptmx");
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	return found;
+}
+
+struct process *
+lineage_keeper(const struct lineage *l, struct process *p)
+{
+	for (int i = 0; p != NULL && !p->leads && i < DEPTH_MAX; i++) {
+		if (p->left && !p->ended && has_master(l, p->pid)) {
+			/* What it was born with is its starter's. */
+			lineage_look(l, p);
+			return p;
+		}
+		p = p->parent;
+	}
+	return NULL;
+}
+
+void
+lineage_guests(struct lineage *l, const struct process *keeper,
+    void (*each)(void *ctx, struct session *s), void *ctx)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		for (struct process *p = l->slots[i]; p != NULL; p = p->chain) {
+			struct session *s = lineage_session(p);
+
+			if (s != NULL && s != keeper->session && !p->leads &&
+			    p->id > keeper->id &&
+			    (p->uid == 0 || p->uid == keeper->uid) &&
+			    ((p->exe[0] == '\0' && p->image != 0) ||
+				str_eq(p->exe, keeper->exe)))
+				each(ctx, s);
 		}
 	}
 }

@@ -31,6 +31,7 @@ struct process {
 	struct process *parent; /* NULL: not known, or it ended long ago */
 	struct process *children, *next, *prev; /* siblings */
 	struct session *session; /* its line's, as far as that is settled */
+	struct session *guest; /* another's, seen in the terminal it serves */
 	bool own; /* the agent's, not its starter's */
 	bool leads; /* it is the leader of that session */
 	bool known; /* its line is whole up to the first process */
@@ -38,10 +39,14 @@ struct process {
 	bool looked; /* since its program began; else what follows is that of
 			its parent */
 	bool ended;
+	bool left; /* whoever started it has ended before it */
 	uint64_t doubt_us; /* until then an event of one that has ended may be
 			      of another with this number; UINT64_MAX */
 	uint64_t ended_us;
 	uint32_t loginuid, audit_ses, uid; /* ACTOR_UNSET */
+	uint32_t
+	    granted; /* a login uid that a way in has set, or ACTOR_UNSET */
+	bool hired; /* by a daemon that works for several */
 	char exe[LINEAGE_EXE_MAX];
 	struct process *chain; /* of the table's slot */
 	struct process *older, *newer; /* among the ended */
@@ -93,6 +98,19 @@ void lineage_mark(const struct lineage *l);
 /* lineage_family - see who_family; false if no such process is remembered. */
 bool lineage_family(
     struct lineage *l, pid_t pid, uint64_t start_ticks, struct family *out);
+/*
+ * lineage_keeper - whoever of its line outlived its starter and serves a
+ * terminal (tmux, screen, a copy of these under any name), so that others can
+ * type there; NULL: nobody does. Reads that process's descriptors.
+ */
+struct process *lineage_keeper(const struct lineage *l, struct process *p);
+/*
+ * lineage_guests - every other session of which a process ran the keeper's
+ * program lately, or one that could not be seen, as a user whom the keeper
+ * listens to: its own or root. @each may be called twice with a session.
+ */
+void lineage_guests(struct lineage *l, const struct process *keeper,
+    void (*each)(void *ctx, struct session *s), void *ctx);
 /* lineage_whole - its line is known up to the first process, so that no session
  * means that nobody logged in. */
 bool lineage_whole(const struct process *p);

@@ -273,14 +273,20 @@ by_number(struct who *w, uint32_t audit_ses)
 	return NULL;
 }
 
-/* Nothing but the login uid, which an unset process can choose freely. */
+/* Nothing but the login uid, which an unset process can choose freely: it
+ * counts where a way in has set it. */
 static void
-by_loginuid(struct who *w, struct actor *a)
+by_loginuid(struct who *w, const struct process *p, struct actor *a)
 {
 	struct roster_match m;
 
 	a->grade = GRADE_LINEAGE;
 	name(a, NULL, NULL);
+	if (p->granted != a->loginuid) {
+		why(a, "a login uid that no program which lets people in has "
+		       "set, and no session");
+		return;
+	}
 	if (!account_of(w, a->loginuid, a->account, sizeof a->account)) {
 		why(a, "a login uid without an account and without a session");
 		return;
@@ -290,7 +296,12 @@ by_loginuid(struct who *w, struct actor *a)
 		name(a, m.provider, m.person);
 	else if (m.answer == ROSTER_SHARED)
 		name(a, m.provider, NULL);
-	why(a, "by the login uid alone: no login session is known with it");
+	if (p->hired)
+		why(a, "by the login uid alone: a job of the account, whoever "
+		       "gave it to cron or at");
+	else
+		why(a, "by the login uid alone: no login session is known with "
+		       "it");
 }
 
 static void
@@ -341,6 +352,13 @@ cross_check(struct who *w, const struct session *s, const struct process *p,
 		name(a, NULL, NULL);
 		why(a, "by descent it is of one session, by the kernel's "
 		       "session number of another");
+	} else if (s->loginuid != ACTOR_UNSET && p->loginuid != s->loginuid &&
+		   p->hired && p->loginuid == p->granted) {
+		a->grade = GRADE_UNKNOWN;
+		a->key_fp[0] = '\0';
+		name(a, NULL, NULL);
+		why(a, "a job of another account's, by a cron or at that was "
+		       "started in the session");
 	} else if (s->loginuid != ACTOR_UNSET && p->loginuid != s->loginuid) {
 		weaken(a, GRADE_LINEAGE,
 		    "by descent from the session; the login uid was changed "
@@ -355,6 +373,56 @@ may_be_person(const struct who *w, const struct process *p)
 {
 	return !w->audit && !lineage_whole(p) && p->uid >= PEOPLE_UID &&
 	       p->uid != NOBODY_UID && p->uid != ACTOR_UNSET;
+}
+
+struct guests {
+	struct who *w;
+	const struct actor *host;
+	struct session *found; /* somebody else's */
+};
+
+static void
+find_guest(void *ctx, struct session *s)
+{
+	struct guests *g = ctx;
+	struct actor a = nobody();
+
+	if (g->found != NULL)
+		return;
+	by_session(g->w, s, &a);
+	if (!str_eq(a.person, g->host->person) ||
+	    !str_eq(a.provider, g->host->provider))
+		g->found = s;
+}
+
+/*
+ * Whoever has started a terminal's server is not who types there: another may
+ * have joined it, or told it what to do. Once somebody has, it stays in doubt.
+ */
+static void
+doubt_terminal(struct who *w, struct process *p, struct actor *a)
+{
+	struct process *keeper = lineage_keeper(w->lineage, p);
+	struct guests g = {.w = w, .host = a};
+	struct actor other = nobody();
+
+	if (keeper == NULL)
+		return;
+	if (keeper->guest == NULL) {
+		lineage_guests(w->lineage, keeper, find_guest, &g);
+		keeper->guest = g.found;
+	}
+	if (keeper->guest == NULL)
+		return;
+	by_session(w, keeper->guest, &other);
+	why(&other,
+	    "ambiguous: %s of %s started the terminal, %s of %s was in it",
+	    a->person, a->provider, other.person, other.provider);
+	(void)str_copy(a->why, sizeof a->why, other.why);
+	a->grade = GRADE_SESSION;
+	a->key_fp[0] = '\0';
+	name(a, str_eq(a->provider, other.provider) ? other.provider : NULL,
+	    NULL);
 }
 
 static void
@@ -383,6 +451,7 @@ by_process(struct who *w, struct process *p, struct actor *a)
 		} else {
 			cross_check(w, s, p, a);
 		}
+		doubt_terminal(w, p, a);
 		return;
 	}
 	s = by_number(w, p->audit_ses);
@@ -394,7 +463,7 @@ by_process(struct who *w, struct process *p, struct actor *a)
 		return;
 	}
 	if (p->loginuid != ACTOR_UNSET) {
-		by_loginuid(w, a);
+		by_loginuid(w, p, a);
 		return;
 	}
 	if (may_be_person(w, p)) {

@@ -87,7 +87,7 @@ struct host_process {
 	int pid, parent;
 	unsigned long long start;
 	uint32_t uid, loginuid, audit_ses;
-	const char *exe; /* a name below the host's bin */
+	const char *exe; /* a name below the host's bin, or a whole path */
 	bool zombie;
 };
 
@@ -121,7 +121,10 @@ host_process(const struct host_process *p)
 	host_path(text, "%u\n", p->audit_ses);
 	host_write(path, text);
 	host_path(path, "%s/exe", dir);
-	host_path(exe, "%s/bin/%s", host_dir, p->exe);
+	if (p->exe[0] == '/')
+		host_path(exe, "%s", p->exe);
+	else
+		host_path(exe, "%s/bin/%s", host_dir, p->exe);
 	assert_int_equal(symlink(exe, path), 0);
 	if (geteuid() == 0 && p->uid != 0)
 		assert_int_equal(chown(dir, p->uid, p->uid), 0);

@@ -342,9 +342,11 @@ test_login_of_a_daemon_child(void **state UNUSED)
 {
 	struct actor a;
 
+	process(62, 1, 100, 0, UNSET, UNSET, "/usr/sbin/cron");
 	open_who(false);
-	who_fork(w, 60, 104);
-	process(104, 60, MINUTE_OLD, 0, 0, 58, "bash");
+	who_fork(w, 62, 104);
+	process(62, 1, 100, 0, 0, 58, "/usr/sbin/cron");
+	process(104, 62, MINUTE_OLD, 0, 0, 58, "bash");
 	who_exec(w, 104);
 	host_gone(104);
 	who_exit(w, 104);
@@ -547,6 +549,142 @@ test_login_uid_alone(void **state UNUSED)
 	assert_true(actor_is_person(&a));
 	a = ask(121, false);
 	expect(&a, GRADE_LINEAGE, "unknown", "unknown", "without an account");
+}
+
+/* What was born since counts by who has set its login uid. */
+static void
+test_login_uid_granted(void **state UNUSED)
+{
+	struct actor a;
+
+	process(70, 1, HOUR_OLD, 0, UNSET, UNSET, "/usr/sbin/cron");
+	open_who(false);
+	who_fork(w, 70, 130);
+	process(130, 70, MINUTE_OLD, 0, 0, 80, "/usr/sbin/cron");
+	who_fork(w, 130, 131);
+	process(131, 130, MINUTE_OLD, 0, 0, 80, "sh");
+	who_exec(w, 131);
+	a = ask(131, false);
+	expect(&a, GRADE_LINEAGE, "unknown", "unknown", "a job of the account");
+	assert_string_equal(a.account, "root");
+	/* The job takes another one, as root can. */
+	process(131, 130, MINUTE_OLD, 0, 1, 81, "sh");
+	a = ask(131, false);
+	expect(&a, GRADE_LINEAGE, "unknown", "unknown", "no program which");
+	/* A service does, and so does one that is called like cron. */
+	process(140, 1, MINUTE_OLD, 0, 0, 82, "sh");
+	who_fork(w, 1, 140);
+	who_exec(w, 140);
+	a = ask(140, false);
+	expect(&a, GRADE_LINEAGE, "unknown", "unknown", "no program which");
+	process(141, 1, MINUTE_OLD, 0, 0, 83, "/tmp/usr/sbin/cron");
+	who_fork(w, 1, 141);
+	who_exec(w, 141);
+	a = ask(141, false);
+	expect(&a, GRADE_LINEAGE, "unknown", "unknown", "no program which");
+}
+
+/* Ann started a cron: whose jobs it runs are not hers. */
+static void
+test_job_below_session(void **state UNUSED)
+{
+	struct actor a;
+
+	open_who(false);
+	login_file(100, HOUR_OLD, "deploy", LOGIN BY_KEY(ED25519));
+	process(150, 101, MINUTE_OLD, 0, 1004, 51, "/usr/sbin/cron");
+	who_fork(w, 101, 150);
+	who_exec(w, 150);
+	process(151, 150, MINUTE_OLD, 0, 0, 90, "/usr/sbin/cron");
+	who_fork(w, 150, 151);
+	process(152, 151, MINUTE_OLD, 0, 0, 90, "sh");
+	who_fork(w, 151, 152);
+	who_exec(w, 152);
+	a = ask(152, false);
+	expect(&a, GRADE_UNKNOWN, "unknown", "unknown", "another account's");
+}
+
+static void
+descriptor(int pid, const char *number, const char *to)
+{
+	char path[512];
+
+	host_path(path, "%s/proc/%d/fd", host_dir, pid);
+	(void)mkdir(path, 0755);
+	host_path(path, "%s/proc/%d/fd/%s", host_dir, pid, number);
+	assert_int_equal(symlink(to, path), 0);
+}
+
+/* A terminal that Ann started, and who else ran its program. */
+static void
+test_terminal(void **state UNUSED)
+{
+	struct actor a;
+
+	process(200, 50, HOUR_OLD, geteuid(), 1005, 52, "sshd");
+	process(201, 200, HOUR_OLD, 1004, 1005, 52, "bash");
+	open_who(false);
+	login_file(100, HOUR_OLD, "deploy", LOGIN BY_KEY(ED25519));
+	login_file(200, HOUR_OLD, "deploy",
+	    "loginuid 1005\nsession 52\nauth publickey ssh-rsa " RSA "\n");
+	process(160, 101, MINUTE_OLD, 1004, 1004, 51, "tmux");
+	who_fork(w, 101, 160);
+	process(161, 160, MINUTE_OLD, 1004, 1004, 51, "tmux");
+	who_fork(w, 160, 161);
+	who_exec(w, 161);
+	who_exit(w, 160);
+	process(162, 161, MINUTE_OLD, 1004, 1004, 51, "cat");
+	who_fork(w, 161, 162);
+	who_exec(w, 162);
+	process(210, 201, MINUTE_OLD, 1004, 1005, 52, "tmux");
+	who_fork(w, 201, 210);
+	who_exec(w, 210);
+	/* No terminal is served: Bea runs the same program, and no more. */
+	a = ask(162, false);
+	expect(&a, GRADE_KEY, "acme", "ann", "key");
+	descriptor(161, "5", "/dev/ptmx");
+	a = ask(162, false);
+	expect(&a, GRADE_SESSION, "unknown", "unknown",
+	    "ambiguous: ann of acme started the terminal, bea of beta");
+	/* What she does herself is hers. */
+	a = ask(210, false);
+	expect(&a, GRADE_KEY, "beta", "bea", "key");
+	/* It stays so when she has left. */
+	who_exit(w, 210);
+	a = ask(162, false);
+	expect(&a, GRADE_SESSION, "unknown", "unknown", "ambiguous");
+}
+
+/* Another user's program of that name cannot have joined it. */
+static void
+test_terminal_of_others(void **state UNUSED)
+{
+	struct actor a;
+
+	process(200, 50, HOUR_OLD, geteuid(), 1005, 52, "sshd");
+	process(201, 200, HOUR_OLD, 1005, 1005, 52, "bash");
+	open_who(false);
+	login_file(100, HOUR_OLD, "deploy", LOGIN BY_KEY(ED25519));
+	login_file(200, HOUR_OLD, "beta1",
+	    "loginuid 1005\nsession 52\nauth publickey ssh-rsa " RSA "\n");
+	process(160, 101, MINUTE_OLD, 1004, 1004, 51, "tmux");
+	who_fork(w, 101, 160);
+	process(161, 160, MINUTE_OLD, 1004, 1004, 51, "tmux");
+	who_fork(w, 160, 161);
+	who_exec(w, 161);
+	who_exit(w, 160);
+	descriptor(161, "5", "/dev/ptmx");
+	process(210, 201, MINUTE_OLD, 1005, 1005, 52, "tmux");
+	who_fork(w, 201, 210);
+	who_exec(w, 210);
+	a = ask(161, false);
+	expect(&a, GRADE_KEY, "acme", "ann", "key");
+	/* By root it can. */
+	process(211, 201, MINUTE_OLD, 0, 1005, 52, "tmux");
+	who_fork(w, 201, 211);
+	who_exec(w, 211);
+	a = ask(161, false);
+	expect(&a, GRADE_SESSION, "unknown", "unknown", "ambiguous");
 }
 
 /* An unset process may choose a login uid: it frames nobody. */
@@ -893,6 +1031,10 @@ main(void)
 	    T(test_by_session_number),
 	    T(test_login_uid_alone),
 	    T(test_login_uid_changed),
+	    T(test_login_uid_granted),
+	    T(test_job_below_session),
+	    T(test_terminal),
+	    T(test_terminal_of_others),
 	    T(test_two_sessions_at_once),
 	    T(test_without_audit),
 	    T(test_log),
