@@ -218,6 +218,22 @@ add(struct lineage *l, pid_t pid)
 	return p;
 }
 
+/* Its line is about to be cut: who in it may serve a terminal. */
+static void
+keep_host(struct process *p)
+{
+	const struct process *at = p;
+
+	for (int i = 0; at != NULL && !at->leads && i < DEPTH_MAX; i++) {
+		if (at->left) {
+			p->host = at->pid;
+			p->host_id = at->id;
+			return;
+		}
+		at = at->parent;
+	}
+}
+
 static void
 end(struct lineage *l, struct process *p)
 {
@@ -226,6 +242,7 @@ end(struct lineage *l, struct process *p)
 	leave_children(p);
 	(void)lineage_session(p);
 	p->known = lineage_whole(p);
+	keep_host(p);
 	disown(p);
 	p->ended = true;
 	p->ended_us = clock_boot_us();
@@ -790,9 +807,19 @@ has_master(const struct lineage *l, pid_t pid)
 }
 
 struct process *
-lineage_keeper(const struct lineage *l, struct process *p)
+lineage_keeper(struct lineage *l, struct process *p)
 {
+	/* Another may have the number of the one that was its host. */
+	if (p->ended && p->host != 0) {
+		uint64_t id = p->host_id;
+
+		p = find(l, p->host);
+		if (p == NULL || p->id != id)
+			return NULL;
+	}
 	for (int i = 0; p != NULL && !p->leads && i < DEPTH_MAX; i++) {
+		if (p->left && p->ended && p->guest != NULL)
+			return p;
 		if (p->left && !p->ended && has_master(l, p->pid)) {
 			/* What it was born with is its starter's. */
 			lineage_look(l, p);
@@ -811,11 +838,16 @@ lineage_guests(struct lineage *l, const struct process *keeper,
 		for (struct process *p = l->slots[i]; p != NULL; p = p->chain) {
 			struct session *s = lineage_session(p);
 
+			/* What could not be looked at has its starter's
+			 * user: root's then, where sshd started it. */
+			bool same = p->uid == keeper->uid;
+			bool seen = p->exe[0] != '\0';
+
 			if (s != NULL && s != keeper->session && !p->leads &&
 			    p->id > keeper->id &&
-			    (p->uid == 0 || p->uid == keeper->uid) &&
-			    ((p->exe[0] == '\0' && p->image != 0) ||
-				str_eq(p->exe, keeper->exe)))
+			    (seen ? str_eq(p->exe, keeper->exe) &&
+					(same || p->uid == 0)
+				  : same && p->image != 0))
 				each(ctx, s);
 		}
 	}

@@ -31,6 +31,9 @@ struct process {
 	struct process *parent; /* NULL: not known, or it ended long ago */
 	struct process *children, *next, *prev; /* siblings */
 	struct session *session; /* its line's, as far as that is settled */
+	pid_t host; /* of one that has ended: whoever of its line was left, as
+		       it stood then */
+	uint64_t host_id;
 	struct session *guest; /* another's, seen in the terminal it serves */
 	bool own; /* the agent's, not its starter's */
 	bool leads; /* it is the leader of that session */
@@ -103,7 +106,7 @@ bool lineage_family(
  * terminal (tmux, screen, a copy of these under any name), so that others can
  * type there; NULL: nobody does. Reads that process's descriptors.
  */
-struct process *lineage_keeper(const struct lineage *l, struct process *p);
+struct process *lineage_keeper(struct lineage *l, struct process *p);
 /*
  * lineage_guests - every other session of which a process ran the keeper's
  * program lately, or one that could not be seen, as a user whom the keeper

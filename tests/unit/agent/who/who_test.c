@@ -646,12 +646,17 @@ test_terminal(void **state UNUSED)
 	a = ask(162, false);
 	expect(&a, GRADE_SESSION, "unknown", "unknown",
 	    "ambiguous: ann of acme started the terminal, bea of beta");
+	/* So is what has ended meanwhile. */
+	host_gone(162);
+	who_exit(w, 162);
+	a = ask(162, true);
+	expect(&a, GRADE_SESSION, "unknown", "unknown", "ambiguous");
 	/* What she does herself is hers. */
 	a = ask(210, false);
 	expect(&a, GRADE_KEY, "beta", "bea", "key");
 	/* It stays so when she has left. */
 	who_exit(w, 210);
-	a = ask(162, false);
+	a = ask(161, false);
 	expect(&a, GRADE_SESSION, "unknown", "unknown", "ambiguous");
 }
 
