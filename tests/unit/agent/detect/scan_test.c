@@ -107,7 +107,6 @@ setup(void **state UNUSED)
 		    "  - id: t.%zu\n"
 		    "    uuid: 00000000-0000-4000-8000-%012zu\n"
 		    "    title: T\n    class: t\n"
-		    "    prefilter: {reason: x}\n"
 		    "    primary:\n      pattern: '%s'\n      boundary: %s\n",
 		    i, i, SHAPES[i].pattern, SHAPES[i].boundary);
 		if (SHAPES[i].validator != NULL)
@@ -818,6 +817,32 @@ test_false_start(void **state UNUSED)
 	assert_int_equal(g.first[CONFIDENCE_LOW].to, 24);
 }
 
+/* What ends with something that may be absent ends at the text's end, too. */
+static void
+test_open_end(void **state UNUSED)
+{
+	static const char *const patterns[] = {"\\d.{9,11}ax?",
+	    "\\d\\b.{1,29}a\\s{0,24}", "\\d\\b.{1,29}a(?:b?c?){0,2}"};
+
+	for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+		OWN(ruleset_freep) struct ruleset *r = NULL;
+		OWN(scan_freep) struct scan *s = NULL;
+		struct one_got g;
+		char text[512];
+
+		(void)snprintf(text, sizeof text,
+		    "    primary: {pattern: '%s', boundary: alnum}\n"
+		    "    levels: [{confidence: low, all: []}]\n",
+		    patterns[i]);
+		r = one(text);
+		assert_int_equal(scan_new(r, &s), 0);
+		g = scan_one(s, "zz 0--jo@ab.dea");
+		assert_int_equal(g.count[CONFIDENCE_LOW], 1);
+		assert_int_equal(g.first[CONFIDENCE_LOW].from, 3);
+		assert_int_equal(g.first[CONFIDENCE_LOW].to, 15);
+	}
+}
+
 static void
 test_on_fail(void **state UNUSED)
 {
@@ -1021,6 +1046,7 @@ main(void)
 	    cmocka_unit_test(test_count_dense),
 	    cmocka_unit_test(test_test_data),
 	    cmocka_unit_test(test_false_start),
+	    cmocka_unit_test(test_open_end),
 	    cmocka_unit_test(test_on_fail),
 	    cmocka_unit_test(test_gate_and_entropy),
 	    cmocka_unit_test(test_tags),
