@@ -406,6 +406,8 @@ on_relay_close(void *ctx, const struct relay_close *e)
 	buf_put_u64(&hub, e->lost);
 	buf_put_u64(&hub, e->sent);
 	buf_put_u64(&hub, e->acked);
+	buf_put_u64(&hub, e->read);
+	buf_put_u64(&hub, e->others);
 	buf_put_u8(&hub, e->ended);
 	buf_put_u64(&hub, e->at.boot_us);
 	say_hub(c, MESSAGE_RELAY_CLOSE, &hub);

@@ -11,9 +11,14 @@
  *   a transfer entry, unless a terminal showed little and nothing was found.
  *
  * It is evidence of the highest kind (content seen where it was handed to what
- * sends it) if nothing of it is missing and the process's connection carried at
- * least as many bytes meanwhile. Lowered, it is as if the process had read the
- * content and sent something.
+ * sends it) if nothing of it is missing and the process's connection, the only
+ * one that it used, carried at least as many bytes as the process read meanwhile,
+ * of all its sources. Lowered, it is as if the process had read the content and
+ * sent something.
+ *
+ * What a protocol sends beside hides what is shorter, so that amounts tell nothing
+ * of little. Then, and where other connections were used, it counts only of
+ * programs of which it is known that they hand on what they read there.
  */
 #include "agent/relayed.h"
 
@@ -32,6 +37,7 @@
 
 #define PORTIONS_MAX 8192
 #define LITTLE 4096 /* bytes of a terminal */
+#define SHORT 1024 /* bytes; OpenSSH answers a keystroke with 36 and more */
 #define LIST_MAX 1024 /* text of all classes, or detectors, of one portion */
 
 struct portion {
@@ -41,6 +47,7 @@ struct portion {
 	struct stamp began, ended;
 	bool closed;
 	uint64_t bytes, sent, acked;
+	uint64_t read, others; /* by its process */
 };
 
 struct relayeds {
@@ -175,7 +182,7 @@ relayed_close(struct relayeds *r, const void *data, size_t len)
 {
 	struct portion *p;
 	struct cur c;
-	uint64_t flow, bytes, lost, sent, acked, boot_us;
+	uint64_t flow, bytes, lost, sent, acked, read, others, boot_us;
 
 	cur_init(&c, data, len);
 	flow = cur_u64(&c);
@@ -183,6 +190,8 @@ relayed_close(struct relayeds *r, const void *data, size_t len)
 	lost = cur_u64(&c);
 	sent = cur_u64(&c);
 	acked = cur_u64(&c);
+	read = cur_u64(&c);
+	others = cur_u64(&c);
 	(void)cur_u8(&c); /* with its process, or for now */
 	boot_us = cur_u64(&c);
 	if (cur_end(&c) != 0)
@@ -198,6 +207,8 @@ relayed_close(struct relayeds *r, const void *data, size_t len)
 	p->bytes = bytes;
 	p->sent = sent;
 	p->acked = acked;
+	p->read = read;
+	p->others = others;
 	r->counters.bytes += bytes;
 	r->counters.lost += lost;
 	return 0;
@@ -221,28 +232,68 @@ missing(const struct portion *p, const struct transfer *t)
 	return p->bytes > t->size ? p->bytes - t->size : 0;
 }
 
+/* OpenSSH's programs: what they read of a terminal, a pipe or their input is for
+ * their peer, and other connections are what they forward. */
+static bool
+hands_on(const struct actor *who)
+{
+	static const char *const PROGRAMS[] = {"/usr/sbin/sshd",
+	    "/usr/lib/openssh/sshd-session",
+	    "/usr/libexec/openssh/sshd-session", "/usr/bin/ssh"};
+
+	for (size_t i = 0; i < ARRAY_LEN(PROGRAMS); i++)
+		if (str_eq(who->exe, PROGRAMS[i]))
+			return true;
+	return false;
+}
+
+/* Of what is whole: does it follow from the amounts, or from the program? */
+static const char *
+weigh_amounts(const struct portion *p, char *reasons, size_t size)
+{
+	bool other = p->others > 0;
+
+	if (p->sent < p->read) {
+		reason(reasons, size,
+		    p->sent < p->bytes
+			? "the connection carried less than was read: it was "
+			  "compressed, or not all of it was sent"
+			: "the connection carried less than the process read "
+			  "from all its sources");
+		return "N3";
+	}
+	if (other)
+		reason(reasons, size,
+		    "the process used other connections, too, or sent files "
+		    "that it did not read");
+	if (p->read < SHORT)
+		reason(reasons, size,
+		    "of so little the amount that was sent tells nothing");
+	if (!other && p->read >= SHORT)
+		return "N5";
+	if (!hands_on(&p->who))
+		return "N3";
+	reason(reasons, size,
+	    "the program is one that hands on to its peer what it reads there");
+	return "N5";
+}
+
 static const char *
 weigh(const struct portion *p, const struct transfer *t, char *reasons,
     size_t size)
 {
-	const char *evidence = "N5";
+	const char *evidence = "N3";
 
 	reasons[0] = '\0';
 	reason(reasons, size,
 	    "the content was read by the process that holds the connection");
-	if (!p->closed) {
+	if (!p->closed)
 		reason(reasons, size, "how much there was is not known");
-		evidence = "N3";
-	} else if (p->tuple.proto != 6) {
+	else if (p->tuple.proto != 6)
 		reason(reasons, size,
 		    "of a datagram socket is not known how much it sent");
-		evidence = "N3";
-	} else if (p->sent < p->bytes) {
-		reason(reasons, size,
-		    "the connection carried less than was read: it was "
-		    "compressed, or not all of it was sent");
-		evidence = "N3";
-	}
+	else
+		evidence = weigh_amounts(p, reasons, size);
 	if (missing(p, t) > 0) {
 		reason(reasons, size, "a part was lost before it was seen");
 		evidence = "N3";

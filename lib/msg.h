@@ -61,7 +61,8 @@ enum msg_type {
 			       source is the local end), u64 boot_us. DATA, GAP
 			       and CLOSE follow to inspect, to_server */
 	MESSAGE_RELAY_CLOSE, /* to the hub: u64 flow, u64 bytes, u64 lost,
-			       u64 sent, u64 acked, u8 ended, u64 boot_us */
+			       u64 sent, u64 acked, u64 read, u64 others,
+			       u8 ended, u64 boot_us: struct relay_close */
 	MESSAGE_RELAYS, /* to the hub, first of all: str why relayed content is
 			       not seen, empty if it is */
 	MESSAGE_END, /* capture: the file was read to its end;

@@ -3,7 +3,8 @@
  * relays - what a process reads that sends it on, as streams in portions.
  *
  * Owns: the object of bpf/relays.bpf.c, which is part of this program; the
- * sources that are read now, and what of each was handed over.
+ * sources that are read now, what of each was handed over, and how much their
+ * process read of them all.
  * Never: looks into what was read; trusts a length that the ring tells; needs a
  * privilege after relays_open.
  *
@@ -30,10 +31,18 @@
 
 KERNEL_OBJECT(relays, RELAYS_OBJECT);
 
-struct source {
-	uint64_t number; /* the kernel's; 0: free */
+/* What its sources have in common. */
+struct reader {
 	uint64_t start_ns;
 	uint32_t pid;
+	uint32_t sources; /* that are its; 0: free */
+	uint64_t read; /* of them all */
+	uint64_t others; /* calls, as told last */
+};
+
+struct source {
+	uint64_t number; /* the kernel's; 0: free */
+	struct reader *reader;
 	uint64_t next; /* offset of the byte that comes next */
 	uint64_t last_us;
 	/* Of the socket, the last that was told. */
@@ -41,13 +50,14 @@ struct source {
 	/* The portion that is open. */
 	struct relay_open open; /* flow 0: none */
 	uint64_t from, lost;
-	uint64_t sent_before;
+	uint64_t sent_before, read_before, others_before;
 };
 
 struct relays {
 	struct kernel *kernel;
 	struct relay_sink sink;
 	struct source sources[SOURCES_MAX];
+	struct reader readers[SOURCES_MAX];
 	struct source *last; /* that a record was of */
 	uint64_t flows;
 	size_t taken; /* of the ring, in this turn */
@@ -61,6 +71,9 @@ end(struct relays *r, struct source *s, bool ended)
 	const struct relay_close c = {.flow = s->open.flow,
 	    .bytes = s->next - s->from,
 	    .lost = s->lost,
+	    .read = s->reader != NULL ? s->reader->read - s->read_before : 0,
+	    .others =
+		s->reader != NULL ? s->reader->others - s->others_before : 0,
 	    .sent = s->sent - s->sent_before,
 	    .acked = s->acked > s->sent_before ? s->acked - s->sent_before : 0,
 	    .ended = ended,
@@ -92,7 +105,37 @@ begin(struct relays *r, struct source *s, const struct relayed *t)
 	s->from = s->next;
 	s->lost = 0;
 	s->sent_before = t->sent;
+	s->read_before = s->reader->read;
+	s->others_before = t->others;
 	r->sink.open(r->sink.ctx, o);
+}
+
+/* Its reader's place; there are as many as sources. */
+static struct reader *
+reader_of(struct relays *r, const struct relayed *t)
+{
+	struct reader *vacant = NULL;
+
+	for (size_t i = 0; i < SOURCES_MAX; i++) {
+		struct reader *p = &r->readers[i];
+
+		if (p->sources > 0 && p->pid == t->pid &&
+		    p->start_ns == t->start_ns)
+			return p;
+		if (p->sources == 0)
+			vacant = p;
+	}
+	must(vacant != NULL);
+	*vacant = (struct reader){.pid = t->pid, .start_ns = t->start_ns};
+	return vacant;
+}
+
+static void
+leave(struct source *s)
+{
+	if (s->reader != NULL)
+		s->reader->sources--;
+	*s = (struct source){0};
 }
 
 /* The place of a source; of one that is new, the oldest's where none is free. */
@@ -112,12 +155,22 @@ source_of(struct relays *r, const struct relayed *t)
 			oldest = s;
 	}
 	end(r, oldest, false);
-	*oldest = (struct source){
-	    .number = t->stream, .pid = t->pid, .start_ns = t->start_ns};
+	leave(oldest);
+	oldest->number = t->stream;
+	oldest->reader = reader_of(r, t);
+	oldest->reader->sources++;
 	return oldest;
 }
 
 /* ---- what the kernel tells ---- */
+
+/* Threads of one process may be told in another order than they called. */
+static void
+heard(struct reader *p, const struct relayed *t)
+{
+	if (t->others > p->others)
+		p->others = t->others;
+}
 
 static void
 take_data(struct relays *r, const struct relayed *t, const uint8_t *data)
@@ -125,11 +178,13 @@ take_data(struct relays *r, const struct relayed *t, const uint8_t *data)
 	struct source *s = source_of(r, t);
 
 	r->last = s;
-	/* Threads of one process may be told in another order than they read. */
+	/* The same of reads. */
 	if (t->offset < s->next || t->offset - s->next > PORTION_MAX)
 		return;
 	if (s->open.flow == 0)
 		begin(r, s, t);
+	s->reader->read += t->offset + t->len - s->next;
+	heard(s->reader, t);
 	s->lost += t->offset - s->next;
 	s->sent = t->sent;
 	s->acked = t->acked;
@@ -146,9 +201,10 @@ take_sent(struct relays *r, const struct relayed *t)
 	for (size_t i = 0; i < SOURCES_MAX; i++) {
 		struct source *s = &r->sources[i];
 
-		if (s->number == 0 || s->pid != t->pid ||
-		    s->start_ns != t->start_ns)
+		if (s->number == 0 || s->reader->pid != t->pid ||
+		    s->reader->start_ns != t->start_ns)
 			continue;
+		heard(s->reader, t);
 		/* At the end the socket may be closed already. */
 		if (t->sent > s->sent)
 			s->sent = t->sent;
@@ -157,7 +213,7 @@ take_sent(struct relays *r, const struct relayed *t)
 		if (t->op != RELAYED_END)
 			continue;
 		end(r, s, true);
-		*s = (struct source){0};
+		leave(s);
 	}
 }
 

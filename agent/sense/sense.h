@@ -225,8 +225,12 @@ struct relay_close {
 	uint64_t flow;
 	uint64_t bytes; /* that were read */
 	uint64_t lost; /* of these, not handed over */
+	uint64_t read; /* by the process meanwhile, with its other sources */
+	/* Calls with which it may have sent them, or anything else, otherwise:
+	 * through another Internet socket, or by moving files into its own. */
+	uint64_t others;
 	/* Of the socket since the portion began; a datagram socket: 0. */
-	uint64_t sent; /* bytes of payload, repeated ones too */
+	uint64_t sent; /* bytes of payload, each once */
 	uint64_t acked; /* of these, acknowledged by the peer so far */
 	bool ended; /* with its process */
 	struct stamp at;

@@ -80,7 +80,7 @@ struct sock {
 } KERNELS;
 
 struct tcp_sock {
-	__u64 bytes_sent, bytes_acked;
+	__u64 bytes_sent, bytes_acked, bytes_retrans;
 } KERNELS;
 
 struct socket {
@@ -126,13 +126,14 @@ struct task_struct {
 } KERNELS;
 
 struct pt_regs {
-	unsigned long bx, cx, di, si, r10, orig_ax;
+	unsigned long bx, cx, dx, di, si, r10, orig_ax;
 } KERNELS;
 
 /* What is known of a process that reads like a relay. */
 struct relay {
 	__u64 looked_ns;
 	__u64 sent, acked; /* as told last */
+	__u64 others; /* what may have carried anything else, or it elsewhere */
 	__s32 socket; /* descriptor, -1: it has none */
 	__u32 told; /* something of it was handed over */
 };
@@ -272,6 +273,14 @@ socket_again(struct task_struct *task, struct relay *r)
 	return r->socket >= 0 ? socket_of(task, r->socket) : 0;
 }
 
+/* Bytes of payload that went out, each once. */
+static __always_inline __u64
+sent_of(const struct tcp_sock *tcp)
+{
+	return BPF_CORE_READ(tcp, bytes_sent) -
+	       BPF_CORE_READ(tcp, bytes_retrans);
+}
+
 /* ---- what is handed over ---- */
 
 static __always_inline void
@@ -303,9 +312,19 @@ describe(struct relayed *t, struct task_struct *task, struct sock *sk, __u8 op)
 	if (t->proto == TCP) {
 		const struct tcp_sock *tcp = (const void *)sk;
 
-		t->sent = BPF_CORE_READ(tcp, bytes_sent);
+		t->sent = sent_of(tcp);
 		t->acked = BPF_CORE_READ(tcp, bytes_acked);
 	}
+}
+
+/* What the process did beside reading and writing to its socket. */
+static __always_inline __u64
+others_of(struct task_struct *task)
+{
+	struct relay *r =
+	    bpf_task_storage_get(&relaying, task->group_leader, 0, 0);
+
+	return r ? r->others : 0;
 }
 
 /* The reader comes by itself, and is called once when much waits. */
@@ -336,6 +355,7 @@ submit(void *record, __u64 size)
 		t->kind = number >> KIND_SHIFT; \
 		t->offset = offset; \
 		t->len = len; \
+		t->others = others_of(bpf_get_current_task_btf()); \
 		barrier_var(len); \
 		if (len > (size) || bpf_probe_read_user(t + 1, len, \
 					(const void *)from) != 0) { \
@@ -415,6 +435,7 @@ place_of(struct task_struct *task, struct file *file)
 #define CALL_MOVES 3 /* splice: the bytes never come to the process */
 #define CALL_MOVES_2ND 4 /* sendfile: the same, from its second argument */
 #define CALL_WRITES 5 /* to its first argument */
+#define CALL_HEARS 6 /* of a socket only, its first argument */
 
 static __always_inline int
 call_kind(long nr, bool narrow)
@@ -449,7 +470,11 @@ call_kind(long nr, bool narrow)
 	case 20: /* writev */
 	case 44: /* sendto */
 	case 46: /* sendmsg */
+	case 307: /* sendmmsg */
 		return CALL_WRITES;
+	case 47: /* recvmsg */
+	case 299: /* recvmmsg */
+		return CALL_HEARS;
 	default:
 		return CALL_NOTHING;
 	}
@@ -482,6 +507,44 @@ source_kind(struct task_struct *task, struct file *file)
 		   : NONE;
 }
 
+#define NO_SOCKET 0
+#define ITS_SOCKET 1
+#define ANOTHER_SOCKET 2
+
+/* A socket has more than one descriptor where its owner was started for it. */
+static __always_inline int
+whose(struct task_struct *task, struct relay *r, __s32 fd)
+{
+	struct sock *sk;
+
+	if (fd == r->socket)
+		return ITS_SOCKET;
+	sk = socket_of(task, fd);
+	if (!sk)
+		return NO_SOCKET;
+	return r->socket >= 0 && sk == socket_of(task, r->socket)
+		   ? ITS_SOCKET
+		   : ANOTHER_SOCKET;
+}
+
+/*
+ * Through another socket it may have sent what it read; what it heard there, or
+ * moved into any, its own may have carried.
+ */
+static __always_inline void
+note_other(struct task_struct *task, __s32 fd, bool moved)
+{
+	struct relay *r =
+	    bpf_task_storage_get(&relaying, task->group_leader, 0, 0);
+	int which;
+
+	if (!r || !r->told)
+		return;
+	which = whose(task, r, fd);
+	if (which == ANOTHER_SOCKET || (moved && which == ITS_SOCKET))
+		r->others++;
+}
+
 static __always_inline void
 has_read(struct task_struct *task, struct pt_regs *regs, int call, bool narrow,
     __u64 n)
@@ -498,9 +561,16 @@ has_read(struct task_struct *task, struct pt_regs *regs, int call, bool narrow,
 
 	if (!file)
 		return;
+	if (call == CALL_MOVES_2ND)
+		note_other(task, regs->di, true);
+	else if (call == CALL_MOVES)
+		note_other(task, regs->dx, true);
 	kind = source_kind(task, file);
-	if (kind == NONE)
+	if (kind == NONE) {
+		if (kind_of(file) == KIND_SOCKET)
+			note_other(task, fd, false);
 		return;
+	}
 	r = bpf_task_storage_get(
 	    &relaying, task->group_leader, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!r)
@@ -532,7 +602,7 @@ tell_sent(struct task_struct *task, struct relay *r, __u8 op)
 
 	if (op == RELAYED_SENT &&
 	    (!sk || BPF_CORE_READ(sk, sk_protocol) != TCP ||
-		(BPF_CORE_READ(tcp, bytes_sent) == r->sent &&
+		(sent_of(tcp) == r->sent &&
 		    BPF_CORE_READ(tcp, bytes_acked) == r->acked)))
 		return;
 	t = bpf_ringbuf_reserve(&ring, sizeof *t, 0);
@@ -541,6 +611,7 @@ tell_sent(struct task_struct *task, struct relay *r, __u8 op)
 		return;
 	}
 	describe(t, task, sk, op);
+	t->others = r->others;
 	r->sent = t->sent;
 	r->acked = t->acked;
 	submit(t, sizeof *t);
@@ -553,7 +624,7 @@ BPF_PROG(on_exit, struct pt_regs *regs, long ret)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct relay *r;
 	bool narrow;
-	int call;
+	int call, which;
 
 	(void)ctx;
 	if (ret <= 0 || task->loginuid.val == UNSET)
@@ -562,12 +633,17 @@ BPF_PROG(on_exit, struct pt_regs *regs, long ret)
 	call = call_kind(regs->orig_ax, narrow);
 	if (call == CALL_NOTHING)
 		return 0;
-	if (call != CALL_WRITES) {
+	if (call != CALL_WRITES && call != CALL_HEARS) {
 		has_read(task, regs, call, narrow, ret);
 		return 0;
 	}
 	r = bpf_task_storage_get(&relaying, task->group_leader, 0, 0);
-	if (r && r->told && (__s32)(narrow ? regs->bx : regs->di) == r->socket)
+	if (!r || !r->told)
+		return 0;
+	which = whose(task, r, narrow ? regs->bx : regs->di);
+	if (which == ANOTHER_SOCKET)
+		r->others++;
+	else if (which == ITS_SOCKET && call == CALL_WRITES)
 		tell_sent(task, r, RELAYED_SENT);
 	return 0;
 }

@@ -20,8 +20,9 @@ struct relayed {
 	__u64 start_ns; /* when the process began, by the same clock */
 	__u64 stream; /* RELAYED_DATA: number of process and source */
 	__u64 offset; /* of the first byte in that stream */
-	__u64 sent; /* of the socket, since it is: bytes of payload */
+	__u64 sent; /* of the socket, since it is: bytes of payload, once */
 	__u64 acked; /* of these, those that the peer has acknowledged */
+	__u64 others; /* calls that sent otherwise, or used another socket */
 	__u8 src[16], dst[16]; /* network order; the local end is the source */
 	__u32 pid; /* thread group, of the first pid namespace */
 	__u32 len;

@@ -23,6 +23,8 @@
 #define FLOW (FLOW_RELAY | 1)
 
 static struct actor owner; /* what who_caller answers */
+/* What the process did beside: read of other sources, calls of other sockets. */
+static uint64_t beside, others;
 static struct draft out[32]; /* what was written */
 static size_t nout;
 static unsigned named; /* entries with the path of that file */
@@ -116,6 +118,7 @@ setup(void **state)
 	nout = 0;
 	named = 0;
 	owner = PERSON;
+	beside = others = 0;
 	assert_int_equal(relayed_new(NULL, NULL, NULL, &r), 0);
 	*state = r;
 	return 0;
@@ -161,6 +164,8 @@ put_close(
 	buf_put_u64(m, lost);
 	buf_put_u64(m, sent);
 	buf_put_u64(m, sent / 2);
+	buf_put_u64(m, bytes + beside);
+	buf_put_u64(m, others);
 	buf_put_u8(m, 1);
 	buf_put_u64(m, 1000000000);
 }
@@ -262,6 +267,65 @@ the_connection_carried_less(void **state)
 }
 
 static void
+all_its_sources_count(void **state)
+{
+	beside = 101;
+	relay(*state, 6, 5000, 5000, 5100, "pipe", 1);
+	assert_string_equal(text("egress", "evidence"), "N3");
+	assert_non_null(strstr(text("egress", "reasons"), "all its sources"));
+}
+
+/* A program of which nothing is known, and OpenSSH's. */
+static void
+another_connection_was_used(void **state)
+{
+	others = 1;
+	must(str_copy(owner.exe, sizeof owner.exe, "/usr/bin/python3") == 0);
+	relay(*state, 6, 5000, 5000, 5100, "pipe", 1);
+	assert_string_equal(text("egress", "evidence"), "N3");
+	assert_non_null(strstr(text("egress", "reasons"), "other connections"));
+}
+
+static void
+sshd_forwards_meanwhile(void **state)
+{
+	others = 1;
+	relay(*state, 6, 5000, 5000, 5100, "terminal", 1);
+	assert_string_equal(text("egress", "evidence"), "N5");
+	assert_non_null(strstr(text("egress", "reasons"), "other connections"));
+	assert_non_null(strstr(text("egress", "reasons"), "hands on"));
+}
+
+static void
+little_is_not_weighed_by_its_amount(void **state)
+{
+	must(str_copy(owner.exe, sizeof owner.exe, "/home/a/sshd") == 0);
+	relay(*state, 6, 1023, 1023, 5100, "pipe", 1);
+	assert_string_equal(text("egress", "evidence"), "N3");
+	assert_non_null(strstr(text("egress", "reasons"), "of so little"));
+	assert_null(strstr(text("egress", "reasons"), "hands on"));
+}
+
+static void
+enough_is(void **state)
+{
+	must(str_copy(owner.exe, sizeof owner.exe, "/home/a/nc") == 0);
+	relay(*state, 6, 1024, 1024, 1024, "pipe", 1);
+	assert_string_equal(text("egress", "evidence"), "N5");
+	assert_null(strstr(text("egress", "reasons"), ";"));
+}
+
+static void
+little_of_ssh_goes_to_its_peer(void **state)
+{
+	must(str_copy(owner.exe, sizeof owner.exe, "/usr/bin/ssh") == 0);
+	relay(*state, 6, 138, 138, 5100, "input", 1);
+	assert_string_equal(text("egress", "evidence"), "N5");
+	assert_non_null(strstr(text("egress", "reasons"), "of so little"));
+	assert_non_null(strstr(text("egress", "reasons"), "hands on"));
+}
+
+static void
 datagrams_are_not_counted(void **state)
 {
 	relay(*state, 17, 5000, 5000, 0, "terminal", 1);
@@ -340,6 +404,17 @@ main(void)
 		less_is_surer_of_less, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		the_connection_carried_less, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		all_its_sources_count, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		another_connection_was_used, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		sshd_forwards_meanwhile, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		little_is_not_weighed_by_its_amount, setup, teardown),
+	    cmocka_unit_test_setup_teardown(enough_is, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		little_of_ssh_goes_to_its_peer, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		datagrams_are_not_counted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
