@@ -510,13 +510,15 @@ is_sshd(const char *exe)
 static void
 tell_forwarding(struct actor *a)
 {
-	if (a->session[0] != '\0' && a->grade < GRADE_LINEAGE &&
-	    is_sshd(a->exe))
-		why(a, "sshd forwards it for the session%s%s",
-		    a->grade == GRADE_KEY ? ": " : "",
-		    a->grade == GRADE_KEY
-			? "the key that opened it is in the roster"
-			: "");
+	char by[sizeof a->why];
+
+	if (a->session[0] == '\0' || a->grade >= GRADE_LINEAGE ||
+	    !is_sshd(a->exe))
+		return;
+	memcpy(by, a->why, sizeof by);
+	why(a, "sshd forwards it for the session: %s",
+	    a->grade == GRADE_KEY ? "the key that opened it is in the roster"
+				  : by);
 }
 
 /* What /proc counts of a time since boot. */
