@@ -583,7 +583,7 @@ has_common(const struct labels *a, const struct labels *b)
 	memcpy(copy, a->detectors, sizeof copy);
 	for (char *w = strtok_r(copy, ",", &save); w != NULL;
 	     w = strtok_r(NULL, ",", &save))
-		if (strstr(b->detectors, w) != NULL)
+		if (str_listed(b->detectors, w))
 			return true;
 	return false;
 }

@@ -116,26 +116,13 @@ fields_number(struct draft *d, const char *name, uint64_t v)
 	draft_text(d, name, text);
 }
 
-/* One of the names of the list? Names hold no comma. */
-static bool
-is_listed(const char *list, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *p = list; (p = strstr(p, name)) != NULL; p += n)
-		if ((p == list || p[-1] == ',') &&
-		    (p[n] == ',' || p[n] == '\0'))
-			return true;
-	return false;
-}
-
 static void
 list_name(char *list, size_t size, const char *name)
 {
 	size_t used = strlen(list);
 	bool first = used == 0;
 
-	if (name[0] == '\0' || is_listed(list, name) ||
+	if (name[0] == '\0' || str_listed(list, name) ||
 	    (strlen(list) >= 3 && str_eq(list + strlen(list) - 3, "...")))
 		return;
 	/* Room for what says that there are more is always left. */

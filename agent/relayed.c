@@ -56,6 +56,7 @@ struct relayeds {
 	struct egress *egress;
 	struct memo *portions; /* key of the number -> struct portion */
 	size_t closed; /* of them */
+	uint64_t forgotten; /* and not told yet */
 	char rules[65];
 	struct relayed_counters counters;
 };
@@ -92,6 +93,15 @@ const struct relayed_counters *
 relayed_counters(const struct relayeds *r)
 {
 	return &r->counters;
+}
+
+uint64_t
+relayed_forgotten(struct relayeds *r)
+{
+	uint64_t n = r->forgotten;
+
+	r->forgotten = 0;
+	return n;
 }
 
 size_t
@@ -159,8 +169,10 @@ relayed_open(struct relayeds *r, const void *data, size_t len)
 	if (memo_get(r->portions, key_of(flow)) != NULL)
 		return 0; /* told again */
 	p = calloc(1, sizeof *p);
-	if (p == NULL)
+	if (p == NULL) {
+		r->forgotten++;
 		return 0;
+	}
 	caller.comm = comm;
 	p->flow = flow;
 	p->tuple = tuple;
@@ -170,10 +182,13 @@ relayed_open(struct relayeds *r, const void *data, size_t len)
 		const struct portion *old = memo_oldest(r->portions, &oldest);
 
 		forget(r, old->flow);
+		r->forgotten++;
 	}
 	r->counters.portions++;
-	if (memo_put(r->portions, key_of(flow), p) != 0)
+	if (memo_put(r->portions, key_of(flow), p) != 0) {
 		free(p);
+		r->forgotten++;
+	}
 	return 0;
 }
 
@@ -347,16 +362,9 @@ static void
 add_word(char list[LIST_MAX], const char *word)
 {
 	size_t n = strlen(list), len = strlen(word);
-	const char *at = list;
 
-	if (len == 0)
+	if (len == 0 || str_listed(list, word))
 		return;
-	while ((at = strstr(at, word)) != NULL) {
-		if ((at == list || at[-1] == ',') &&
-		    (at[len] == ',' || at[len] == '\0'))
-			return;
-		at += len;
-	}
 	if (n + len + 2 < LIST_MAX)
 		must(str_format(list + n, LIST_MAX - n, "%s%s",
 			 n > 0 ? "," : "", word) == 0);

@@ -42,6 +42,9 @@ void relayed_examined(struct relayeds *r, uint64_t flow);
 void relayed_rules(struct relayeds *r, const char *digest);
 /* relayed_waiting - portions that ended and are not answered. */
 size_t relayed_waiting(const struct relayeds *r);
+/* relayed_forgotten - portions for which there was no room, since the last call:
+ * what is found in them is nobody's any more. */
+uint64_t relayed_forgotten(struct relayeds *r);
 /* relayed_cut - the capture process is gone: nobody answers for its portions. */
 void relayed_cut(struct relayeds *r);
 const struct relayed_counters *relayed_counters(const struct relayeds *r);

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "lib/card.h"
 #include "lib/clock.h"
 #include "lib/rng.h"
 #include "lib/str.h"
@@ -63,29 +64,6 @@ selftest_new(const struct selftest_calls *calls, struct selftest **out)
 
 /* ---- what is planted ---- */
 
-/* Passes ISO/IEC 7812-1's check digit and belongs to nobody: the issuer's digits
- * are real, the account's are random. */
-static void
-make_number(char out[17])
-{
-	uint8_t random[9];
-	unsigned sum = 0;
-
-	rng_fill(random, sizeof random);
-	memcpy(out, "453201", 6);
-	for (size_t i = 0; i < sizeof random; i++)
-		out[6 + i] = (char)('0' + random[i] % 10);
-	for (size_t i = 0; i < 15; i++) {
-		unsigned v = (unsigned)(out[14 - i] - '0');
-
-		if (i % 2 == 0)
-			v = v * 2 > 9 ? v * 2 - 9 : v * 2;
-		sum += v;
-	}
-	out[15] = (char)('0' + (10 - sum % 10) % 10);
-	out[16] = '\0';
-}
-
 /* Letters alone: no rule finds something in the name. */
 static void
 make_name(char out[SELFTEST_NAME_MAX])
@@ -104,14 +82,14 @@ make_name(char out[SELFTEST_NAME_MAX])
 static int
 plant(const char *path)
 {
-	char text[128], card[17], byte;
+	char text[128], card[CARD_SIZE], byte;
 	int fd = open(
 	    path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int n, r = 0;
 
 	if (fd < 0)
 		return errno;
-	make_number(card);
+	card_make_up(card);
 	n = snprintf(text, sizeof text,
 	    "credit card number: %s\nexpiry 12/29, cvv follows\n", card);
 	if (write(fd, text, (size_t)n) != n)

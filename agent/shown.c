@@ -72,17 +72,6 @@ shown_key(uint64_t session, const struct file_id *file, const struct tuple *t)
 	return memo_key(&k, sizeof k);
 }
 
-/* One of the names in a list with commas. */
-static bool
-is_listed(const char *list, const char *name, size_t len)
-{
-	for (const char *at = list; (at = strstr(at, name)) != NULL; at += len)
-		if ((at == list || at[-1] == ',') &&
-		    (at[len] == ',' || at[len] == '\0'))
-			return true;
-	return false;
-}
-
 /* All that was found in what was shown had been found in that file. */
 static bool
 holds_all(const struct object *o, const char *detectors)
@@ -93,7 +82,7 @@ holds_all(const struct object *o, const char *detectors)
 		return false;
 	for (const char *w = strtok_r(copy, ",", &save); w != NULL;
 	     w = strtok_r(NULL, ",", &save))
-		if (!is_listed(o->labels.detectors, w, strlen(w)))
+		if (!str_listed(o->labels.detectors, w))
 			return false;
 	return true;
 }

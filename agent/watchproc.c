@@ -767,14 +767,18 @@ look_at_files(struct watch *w)
 }
 
 static void
-join_egress(struct watch *w)
+join_what_left(struct watch *w)
 {
 	uint64_t forgotten = egress_tick(w->egress);
+	uint64_t portions = relayed_forgotten(w->relayeds);
 
 	if (forgotten > 0)
 		note_loss(w, "egress",
 		    "what people read or wrote long ago was forgotten",
 		    forgotten, 0);
+	if (portions > 0)
+		note_loss(w, "relays",
+		    "more was relayed at once than is remembered", portions, 0);
 }
 
 static void
@@ -786,7 +790,7 @@ tick(struct watch *w)
 	if (now - w->second_us >= SECOND_US) {
 		w->second_us = now;
 		access_tick(w->accesses);
-		join_egress(w);
+		join_what_left(w);
 		look_at_files(w);
 		write_losses(w);
 		check_roster(w);

@@ -26,6 +26,7 @@
 #include "cli/cli.h"
 #include "cli/host.h"
 #include "lib/buf.h"
+#include "lib/card.h"
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/rng.h"
@@ -295,29 +296,6 @@ check_receipts(struct doctor *d)
 
 /* ---- the live probe ---- */
 
-/* A number that passes ISO/IEC 7812-1's check digit and belongs to nobody: the
- * issuer's digits are real, the account's are random. */
-static void
-probe_number(char out[20])
-{
-	uint8_t random[9];
-	unsigned sum = 0;
-
-	rng_fill(random, sizeof random);
-	(void)str_copy(out, 20, "453201");
-	for (size_t i = 0; i < 9; i++)
-		out[6 + i] = (char)('0' + random[i] % 10);
-	for (size_t i = 0; i < 15; i++) {
-		unsigned v = (unsigned)(out[14 - i] - '0');
-
-		if (i % 2 == 0)
-			v = v * 2 > 9 ? v * 2 - 9 : v * 2;
-		sum += v;
-	}
-	out[15] = (char)('0' + (10 - sum % 10) % 10);
-	out[16] = '\0';
-}
-
 static bool
 is_probe(const struct facts *f, const char *name)
 {
@@ -384,7 +362,7 @@ write_probe(const char *path)
 
 	if (fd < 0)
 		return -errno;
-	probe_number(number);
+	card_make_up(number);
 	n = snprintf(text, sizeof text,
 	    "credit card number: %s\nexpiry 12/29, cvv follows\n", number);
 	return write(fd, text, (size_t)n) == n ? 0 : -EIO;

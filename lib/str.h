@@ -24,6 +24,9 @@ int str_format(char *out, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 bool str_eq(const char *a, const char *b);
 /* str_starts - true if @s begins with @prefix. */
 bool str_starts(const char *s, const char *prefix);
+/* str_listed - true if @word, which has no comma and is not empty, is one of the
+ * words of @list, which has a comma between two. */
+bool str_listed(const char *list, const char *word);
 
 /*
  * str_u64 - reads a whole decimal number without sign or space.

@@ -225,6 +225,31 @@ what_was_found_is_one_egress(void **state)
 }
 
 static void
+what_has_no_room_is_told(void **state)
+{
+	struct relayeds *r = *state;
+	uint64_t n = 0;
+
+	/* However many there may be at once: beyond that each is told. */
+	while (n < 100000 && relayed_forgotten(r) == 0) {
+		OWN(buf_done) struct buf open = {0};
+
+		put_open(&open, FLOW + n++, 6);
+		assert_int_equal(relayed_open(r, open.data, open.len), 0);
+	}
+	assert_in_range(n, 1000, 99999);
+	assert_int_equal(relayed_forgotten(r), 0);
+	relayed_examined(r, FLOW + n - 1);
+	{
+		OWN(buf_done) struct buf open = {0};
+
+		put_open(&open, FLOW + n, 6);
+		assert_int_equal(relayed_open(r, open.data, open.len), 0);
+	}
+	assert_int_equal(relayed_forgotten(r), 0);
+}
+
+static void
 the_file_is_named(void **state)
 {
 	static struct file_id id = {.dev = 5, .ino = 6};
@@ -400,6 +425,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		what_was_found_is_one_egress, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_file_is_named, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		what_has_no_room_is_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		less_is_surer_of_less, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

@@ -34,6 +34,18 @@ test_copy_and_format(void **state UNUSED)
 }
 
 static void
+test_listed(void **state UNUSED)
+{
+	assert_true(str_listed("a", "a"));
+	assert_true(str_listed("ab,a,c", "a"));
+	assert_true(str_listed("ab,c", "c"));
+	assert_false(str_listed("ab,ca", "a"));
+	assert_false(str_listed("pci.pan2,x.pci.pan", "pci.pan"));
+	assert_false(str_listed("", "a"));
+	assert_false(str_listed("a,b", ""));
+}
+
+static void
 test_numbers(void **state UNUSED)
 {
 	static const char *const BAD[] = {
@@ -164,6 +176,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_copy_and_format),
 	    cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_listed),
 	    cmocka_unit_test(test_utf8),
 	    cmocka_unit_test(test_escape),
 	    cmocka_unit_test(test_hex_and_base64),
