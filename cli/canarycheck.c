@@ -6,7 +6,7 @@
  * a directory of our own, jailed inspectors look with these alone, and what they
  * seal is opened and looked up here. So a canary is found in whatever a scan
  * looks into.
- * Never: reads a file itself; writes a value, or keeps that directory.
+ * Never: reads a file itself; writes a value to a disk, or keeps that directory.
  *
  * A JSON line: {"path","member","set","copy","kind"}; one for each value in each
  * member, however often and in whatever encoding it stands there.
@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ enum {
 	SHOWN_MAX = 4096,
 	LINE_BYTES = 1 << 20,
 	COPY_BYTES = 65536,
+	INPUT_MAX = 1 << 30, /* of standard input */
 	TOLD_MAX = CANARY_SETS_MAX * EXACT_CANDIDATES_MAX,
 };
 
@@ -41,7 +43,8 @@ struct check {
 	struct canary_ring ring;
 	struct rows_table *tables[CANARY_SETS_MAX]; /* of each set; owned */
 	char dir[PATH_BYTES]; /* "": there is none */
-	char input[PATH_BYTES]; /* what standard input became, or "" */
+	int input_fd; /* what standard input became; 0: nothing */
+	char input[32]; /* its path, or "" */
 	const char *key_path;
 	bool json;
 	/* What was told of the last member. */
@@ -69,6 +72,8 @@ check_done(struct check *c)
 	canaryset_done(&c->ring);
 	free(c->path);
 	free(c->member);
+	if (c->input_fd > 0)
+		close(c->input_fd);
 	if (c->dir[0] != '\0' &&
 	    nftw(c->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0)
 		(void)fprintf(stderr,
@@ -208,29 +213,34 @@ on_skip(void *ctx, const char *path, const char *member, const char *reason)
 
 /* ---- the files ---- */
 
-/* Standard input becomes a file of ours, which goes with the directory. */
+/* Standard input becomes a file in memory: nothing of it comes to a disk. */
 static int
 take_input(struct check *c)
 {
-	char *path = c->input, block[COPY_BYTES];
-	OWN_FD int fd = -1;
-	ssize_t n = 0;
-	int r = str_format(path, PATH_BYTES, "%s/in", c->dir);
+	char block[COPY_BYTES];
+	uint64_t total = 0;
+	ssize_t n;
 
-	if (r == 0 && mkdir(path, 0700) != 0)
-		r = -errno;
-	if (r == 0)
-		r = str_format(path, PATH_BYTES, "%s/in/-", c->dir);
-	if (r != 0)
-		return r;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
+	if (c->input_fd != 0)
+		return diag_set(&c->why, -EINVAL, "one \"-\" is enough");
+	c->input_fd = memfd_create("input", MFD_CLOEXEC);
+	if (c->input_fd < 0)
 		return -errno;
-	while ((n = read(STDIN_FILENO, block, sizeof block)) > 0)
+	while ((n = read(STDIN_FILENO, block, sizeof block)) > 0) {
+		total += (uint64_t)n;
+		if (total > INPUT_MAX)
+			return diag_set(&c->why, -EFBIG,
+			    "standard input has more than %d MiB; give a file",
+			    INPUT_MAX >> 20);
 		for (ssize_t at = 0, w; at < n; at += w)
-			if ((w = write(fd, block + at, (size_t)(n - at))) <= 0)
+			if ((w = write(c->input_fd, block + at,
+				 (size_t)(n - at))) <= 0)
 				return w < 0 ? -errno : -EIO;
-	return n == 0 ? 0 : -errno;
+	}
+	if (n < 0)
+		return -errno;
+	return str_format(
+	    c->input, sizeof c->input, "/proc/self/fd/%d", c->input_fd);
 }
 
 static int
