@@ -11,7 +11,8 @@
  * times what is free (dynamic thresholds: Choudhury and Hahne, IEEE/ACM
  * Transactions on Networking 6(2), 1998): one that runs over leaves a fifth for
  * the others. Which flows share a lane nobody can know before. Relayed content
- * has lanes and room of its own, and every second turn, however much it is.
+ * has lanes and room of its own, and every second turn, however much it is and in
+ * however many flows: a turn is of bytes.
  */
 #include "agent/feed.h"
 
@@ -46,13 +47,14 @@ struct lane {
 struct queue {
 	struct lane lanes[LANES];
 	struct lane *first, *last; /* in the order of their turns */
+	size_t served; /* in the first one's turn */
 	size_t waiting, max;
 };
 
 struct feed {
 	struct queue queues[KINDS];
-	unsigned turn; /* whose it is */
-	size_t served; /* in this turn */
+	unsigned turn; /* which queue's it is */
+	size_t served; /* in this turn, of whichever lanes */
 	uint64_t key;
 };
 
@@ -124,6 +126,7 @@ step_back(struct queue *q)
 		q->last = NULL;
 	if (l->head != NULL)
 		line_up(q, l);
+	q->served = 0;
 }
 
 /* The message that is next, or NULL. */
@@ -151,12 +154,14 @@ let_go(struct feed *f)
 		l->tail = NULL;
 	l->waiting -= cost_of(m);
 	q->waiting -= cost_of(m);
+	q->served += cost_of(m);
 	f->served += cost_of(m);
 	explicit_bzero(m->data, m->len);
 	free(m);
-	if (l->head != NULL && f->served < TURN)
+	if (l->head == NULL || q->served >= TURN)
+		step_back(q);
+	if (f->served < TURN)
 		return;
-	step_back(q);
 	f->turn = (f->turn + 1) % KINDS;
 	f->served = 0;
 }

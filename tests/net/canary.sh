@@ -118,6 +118,13 @@ check b in/customers.csv >said
 is "$(sort said | tr '\n' ' ')" "b: canary of beta, copy 1: customer b: canary\
  of beta, copy 1: mail in/customers.csv: canary of acme, copy 2: customer\
  in/customers.csv: canary of acme, copy 2: mail " "each set is told apart"
+base64 -w 0 <out/plant/acme-001/settings.env >1
+cp "$a/settings.env" 2
+tar cf members.tar 1 2
+check members.tar >said
+is "$(grep -o '![12]: canary of acme, copy [12]' said | sort -u |
+	tr '\n' ' ')" "!1: canary of acme, copy 1 !2: canary of acme, copy 2 " \
+	"what one member held is not told of the next"
 check - <"$a/notice.txt" >said
 is "$? $(cat said)" "1 -: canary of acme, copy 2: mark" "from standard input"
 check near >said

@@ -148,6 +148,11 @@ relays_have_room_of_their_own(void **state)
 			later++;
 	}
 	assert_true(later <= packets + TURN_MESSAGES);
+	assert_true(later + TURN_MESSAGES >= packets);
+	/* And all of them, when nothing else waits. */
+	for (; later < relays; later++)
+		assert_int_not_equal(next(l, &n) & FLOW_RELAY, 0);
+	assert_int_equal(feed_waiting(l->feed), 0);
 }
 
 static void
