@@ -39,6 +39,10 @@
 #define NEAR 3 /* how many steps up a parent may be that two have in common */
 #define AT_ONCE_US 200000
 #define PLENTY 65536 /* bytes: enough, whatever was read */
+/* Touches that are looked at in one turn, and at the end: a tenth of a second, and
+ * some. One connection takes up to NODES_MAX times all of them. */
+#define WORK_MAX (8u << 20)
+#define LAST_WORK_MAX (16 * WORK_MAX)
 
 /* Programs that read a file for the client of a login. */
 static const char *const SERVERS[] = {
@@ -96,6 +100,8 @@ struct egress {
 	struct shown *shown;
 	struct memo *totals; /* session -> bytes that it has sent */
 	uint64_t lost_us; /* when events were lost last, 0: never */
+	uint64_t work; /* touches that were looked at in this turn */
+	uint64_t untold; /* of what was forgotten */
 	struct walk walk; /* scratch */
 	struct egress_counters counters;
 };
@@ -140,7 +146,7 @@ egress_touch(struct egress *e, struct touched *t)
 		return;
 	t->family = &f;
 	if (touches_add(e->touches, t) != 0)
-		e->counters.forgotten++;
+		e->untold++;
 	t->family = NULL;
 }
 
@@ -454,7 +460,7 @@ walk_back(struct egress *e, struct walk *w)
 		const struct node *n = &w->nodes[i];
 
 		for (const struct touch *c = touches_first(e->touches);
-		     c != NULL; c = c->next) {
+		     c != NULL; c = c->next, e->work++) {
 			unsigned how = c->write || c->boot_us > n->until_us
 					   ? 0
 					   : relation(c->task, n);
@@ -475,7 +481,7 @@ walk_session(struct egress *e, struct walk *w, uint64_t total)
 	const struct send *s = w->send;
 
 	for (const struct touch *c = touches_first(e->touches); c != NULL;
-	     c = c->next) {
+	     c = c->next, e->work++) {
 		struct found f = {.object = c->object,
 		    .grade = 1,
 		    .why = WHY_SESSION,
@@ -660,8 +666,8 @@ add_total(struct egress *e, uint64_t session, uint64_t bytes)
 	return *sum;
 }
 
-static void
-end_first(struct egress *e)
+static struct send *
+take_first(struct egress *e)
 {
 	struct send *s = e->first;
 
@@ -669,9 +675,29 @@ end_first(struct egress *e)
 	if (e->first == NULL)
 		e->tail = &e->first;
 	e->n--;
+	return s;
+}
+
+static void
+end_first(struct egress *e)
+{
+	struct send *s = take_first(e);
+
 	join(e, s, add_total(e, s->session, s->bytes));
 	touches_leave(e->touches, s->task);
 	free(s);
+}
+
+/* More connections than can be joined: the oldest is not, which is told. */
+static void
+drop_first(struct egress *e)
+{
+	struct send *s = take_first(e);
+
+	(void)add_total(e, s->session, s->bytes);
+	touches_leave(e->touches, s->task);
+	free(s);
+	e->untold++;
 }
 
 void
@@ -683,10 +709,10 @@ egress_sent(struct egress *e, const struct sent *x)
 	if (x->who->session[0] == '\0' || x->bytes == 0)
 		return;
 	if (e->n == SENDS_MAX)
-		end_first(e);
+		drop_first(e);
 	s = calloc(1, sizeof *s);
 	if (s == NULL) {
-		e->counters.forgotten++;
+		e->untold++;
 		return;
 	}
 	s->who = *x->who;
@@ -724,13 +750,24 @@ pending_since(const struct egress *e)
 	return since;
 }
 
+static uint64_t
+tell_forgotten(struct egress *e)
+{
+	uint64_t n = e->untold + touches_lost(e->touches);
+
+	e->untold = 0;
+	e->counters.forgotten += n;
+	return n;
+}
+
 uint64_t
 egress_tick(struct egress *e)
 {
-	uint64_t now = clock_boot_us(), since, lost;
+	uint64_t now = clock_boot_us(), since;
 
+	e->work = 0;
 	since = e->first == NULL ? 0 : pending_since(e);
-	while (e->first != NULL) {
+	while (e->first != NULL && e->work < WORK_MAX) {
 		uint64_t ended = e->first->ended.boot_us;
 
 		if (now < ended + SETTLE_US ||
@@ -738,16 +775,19 @@ egress_tick(struct egress *e)
 			break;
 		end_first(e);
 	}
-	lost = touches_lost(e->touches);
-	e->counters.forgotten += lost;
-	return lost;
+	return tell_forgotten(e);
 }
 
-void
+uint64_t
 egress_flush(struct egress *e)
 {
+	e->work = 0;
 	while (e->first != NULL)
-		end_first(e);
+		if (e->work < LAST_WORK_MAX)
+			end_first(e);
+		else
+			drop_first(e);
+	return tell_forgotten(e);
 }
 
 void

@@ -34,7 +34,7 @@ struct sent {
 struct egress_counters {
 	uint64_t recorded; /* egress entries */
 	uint64_t folded; /* repeats that were not written again */
-	uint64_t forgotten; /* touches that mattered */
+	uint64_t forgotten; /* connections, and touches that mattered */
 };
 
 struct egress;
@@ -61,11 +61,12 @@ const struct object *egress_shown(
     struct egress *e, const struct shown_content *c);
 /* egress_lost - events of files, processes or sockets were lost now. */
 void egress_lost(struct egress *e);
-/* egress_tick - writes what is due; call about once a second. Returns how many
- * touches that mattered were forgotten since, which is a gap. */
-uint64_t egress_tick(struct egress *e);
-/* egress_flush - writes everything, before the end. */
-void egress_flush(struct egress *e);
+/* egress_tick - writes what is due, as much as a turn has time for; call about
+ * once a second. Returns how many connections, and touches that mattered, were
+ * forgotten since, which is a gap. */
+uint64_t egress_tick(struct egress *e) MUST_CHECK;
+/* egress_flush - writes everything, before the end; returns the same. */
+uint64_t egress_flush(struct egress *e) MUST_CHECK;
 const struct egress_counters *egress_counters(const struct egress *e);
 
 #endif

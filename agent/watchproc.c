@@ -766,15 +766,15 @@ look_at_files(struct watch *w)
 		    0);
 }
 
+/* @forgotten: by egress. */
 static void
-join_what_left(struct watch *w)
+tell_forgotten(struct watch *w, uint64_t forgotten)
 {
-	uint64_t forgotten = egress_tick(w->egress);
 	uint64_t portions = relayed_forgotten(w->relayeds);
 
 	if (forgotten > 0)
 		note_loss(w, "egress",
-		    "what people read or wrote long ago was forgotten",
+		    "more was read, written or sent than can be joined",
 		    forgotten, 0);
 	if (portions > 0)
 		note_loss(w, "relays",
@@ -790,7 +790,7 @@ tick(struct watch *w)
 	if (now - w->second_us >= SECOND_US) {
 		w->second_us = now;
 		access_tick(w->accesses);
-		join_what_left(w);
+		tell_forgotten(w, egress_tick(w->egress));
 		look_at_files(w);
 		write_losses(w);
 		check_roster(w);
@@ -927,7 +927,7 @@ drain(struct watch *w)
 	if (w->files != NULL)
 		(void)read_files(w);
 	access_flush(w->accesses);
-	egress_flush(w->egress);
+	tell_forgotten(w, egress_flush(w->egress));
 	write_losses(w);
 	write_beat(w);
 	write_stop(w);

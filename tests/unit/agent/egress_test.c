@@ -242,7 +242,7 @@ sizes_and_sockets(void **state UNUSED)
 	read_secret(&nc, 6, 10000);
 	send_bytes(&nc, 10000);
 	send_bytes(&nc, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 2); /* the third is the second once more */
 	assert_int_equal(egress_counters(e)->folded, 1);
 	said(0, "N2", "more or fewer bytes left");
@@ -259,7 +259,7 @@ too_little(void **state UNUSED)
 	read_secret(&curl, 5, 1000000);
 	for (int i = 0; i < 2; i++)
 		send_bytes(&curl, 30000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1); /* both together can */
 	said(0, "N2", "several connections");
 }
@@ -286,7 +286,7 @@ through_a_file(void **state UNUSED)
 	at(2);
 	touch(&curl, false, 6, 9000);
 	send_bytes(&curl, 9500);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N3", "a file that was made from it");
 	assert_string_equal(paths[0][0], "/srv/5");
@@ -298,7 +298,7 @@ through_a_file(void **state UNUSED)
 	born(12, 104, 60);
 	touch(&curl, false, 8, 9000);
 	send_bytes(&curl, 9500);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 2);
 	said(1, "N2", "may have put something else");
 	assert_string_equal(paths[1][0], "/srv/7");
@@ -318,7 +318,7 @@ read_after_it_was_written(void **state UNUSED)
 	read_secret(&cp, 5, 9000);
 	touch(&curl, false, 6, 9000);
 	send_bytes(&curl, 9500);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 0);
 }
 
@@ -345,7 +345,7 @@ through_pipes(void **state UNUSED)
 	starts(12, "nc", 7, 0);
 	read_secret(&cat, 5, 100000);
 	send_bytes(&nc, 101000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N3", "it went through pipes");
 	said(0, "N3", "about as many bytes left as had been read");
@@ -366,7 +366,7 @@ through_a_packer(void **state UNUSED)
 	read_secret(&tar, 5, 100000);
 	send_bytes(&nc, 9000);
 	send_bytes(&nc, 200); /* far less than it can be packed into */
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 2);
 	said(0, "N2", "several connections");
 	families[12].ended = 300;
@@ -374,7 +374,7 @@ through_a_packer(void **state UNUSED)
 	born(12, 301, 50);
 	starts(12, "nc", 8, 0);
 	send_bytes(&nc, 9000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 3);
 	said(2, "N3", "may have been packed into");
 }
@@ -393,7 +393,7 @@ through_another_program(void **state UNUSED)
 	starts(12, "nc", 8, 0);
 	read_secret(&cat, 5, 10000);
 	send_bytes(&nc, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N2", "it went through pipes");
 	said(0, "N2", "may have put something else");
@@ -414,7 +414,7 @@ other_pipes(void **state UNUSED)
 	egress_start(e, &s);
 	read_secret(&cat, 5, 10000);
 	send_bytes(&nc, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N2", "side by side");
 }
@@ -434,7 +434,7 @@ too_many_writers(void **state UNUSED)
 	starts(40, "nc", 7, 0);
 	read_secret(&cat, 5, 10000);
 	send_bytes(&nc, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N2", "side by side");
 }
@@ -460,7 +460,7 @@ a_file_of_a_pipeline(void **state UNUSED)
 	born(12, 102, 50);
 	touch(&curl, false, 6, 9000);
 	send_bytes(&curl, 9500);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N3", "it went through pipes");
 	said(0, "N3", "a file that was made from it");
@@ -489,7 +489,7 @@ through_a_helper(void **state UNUSED)
 		at(1 + i);
 		touch(&curl, false, 6 + i, 9000);
 		send_bytes(&curl, 9500);
-		egress_flush(e);
+		assert_int_equal(egress_flush(e), 0);
 		assert_int_equal(nout, 1 + i);
 		for (pid_t pid = 10; pid < 14; pid += 3) {
 			families[pid].ended = 200 + i;
@@ -533,17 +533,17 @@ shown_before(void **state UNUSED)
 	c.began_us -= 60 * SECOND;
 	assert_non_null(egress_shown(e, &c));
 	egress_sent(e, &s);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 0);
 	assert_int_equal(egress_counters(e)->folded, 1);
 	s.tuple = &other; /* another connection of that session */
 	egress_sent(e, &s);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 0);
 	read_secret(&cat, 6, 9000);
 	assert_null(egress_shown(e, &c)); /* either may have been it */
 	egress_sent(e, &s);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1); /* of the other file */
 	said(0, "N1", "login session had read");
 	assert_string_equal(paths[0][0], "/srv/6");
@@ -565,7 +565,7 @@ said_before(void **state UNUSED)
 	read_secret(&curl, 5, 9000);
 	send_bytes(&curl, 9500);
 	egress_sent(e, &s);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N3", "through the only connection");
 	at(9);
@@ -573,7 +573,7 @@ said_before(void **state UNUSED)
 	egress_exit(e, 10);
 	born(12, 300, 50);
 	send_bytes(&nc, 9500);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 2);
 	said(1, "N1", "login session had read");
 }
@@ -590,7 +590,7 @@ side_by_side(void **state UNUSED)
 	egress_exit(e, 10);
 	born(11, 102, 50); /* at once */
 	send_bytes(&nc, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N2", "ran side by side");
 	at(1);
@@ -600,7 +600,7 @@ side_by_side(void **state UNUSED)
 	at(9);
 	born(11, 104, 50); /* the reader still lives */
 	send_bytes(&nc, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 3);
 	said(1, "N2", "ran side by side");
 }
@@ -619,12 +619,12 @@ one_after_the_other(void **state UNUSED)
 	at(1);
 	born(11, 102, 50);
 	send_bytes(&nc, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N1", "the login session had read it");
 	/* To the same place it is not said again and again. */
 	send_bytes(&nc, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	assert_int_equal(egress_counters(e)->folded, 1);
 }
@@ -642,10 +642,10 @@ shell_becomes_the_last(void **state UNUSED)
 	egress_exit(e, 10);
 	send_bytes(&curl, 10000);
 	families[9].image = 102;
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	said(0, "N2", "came from the other");
 	send_bytes(&curl, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 2);
 	said(1, "N1", "the login session had read it");
 }
@@ -668,7 +668,7 @@ nothing(void **state UNUSED)
 	send_bytes(&ann, 10000);
 	send_bytes(&bea, 0);
 	send_bytes(&lost, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 0);
 }
 
@@ -683,7 +683,7 @@ number_comes_again(void **state UNUSED)
 	read_secret(&old, 5, 10000);
 	born(10, 200, 60);
 	send_bytes(&young, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 0);
 }
 
@@ -699,7 +699,7 @@ doubts(void **state UNUSED)
 	egress_lost(e);
 	at(2);
 	send_bytes(&curl, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	said(0, "N2", "events were lost");
 	/* Who it was, was found later. */
 	curl = actor(11, "s2", "curl");
@@ -708,7 +708,7 @@ doubts(void **state UNUSED)
 	at(20);
 	read_secret(&curl, 6, 10000);
 	send_bytes(&curl, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	said(1, "N2", "looked up late");
 	/* Packets were missed. */
 	curl = actor(12, "s3", "curl");
@@ -717,7 +717,7 @@ doubts(void **state UNUSED)
 	s = connection(&curl, 10000);
 	s.gap_bytes = 1;
 	egress_sent(e, &s);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	said(2, "N2", "not every packet");
 	/* The file is not what it was. */
 	curl = actor(13, "s4", "curl");
@@ -733,7 +733,7 @@ doubts(void **state UNUSED)
 	}
 	at(32);
 	send_bytes(&curl, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 4);
 	said(3, "N2", "the file was changed between");
 }
@@ -760,7 +760,7 @@ content(void **state UNUSED)
 	egress_sent(e, &s);
 	s.gap_bytes = 3;
 	egress_sent(e, &s);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 3);
 	said(0, "N4", "the content was seen");
 	assert_string_equal(paths[0][0], "/srv/5");
@@ -785,7 +785,7 @@ login_connection(void **state UNUSED)
 	egress_sent(e, &s);
 	s.who = &sftp;
 	egress_sent(e, &s);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 2);
 	said(0, "N1", "the login session had read it");
 	assert_string_equal(text(0, "channel"), "ssh");
@@ -803,7 +803,7 @@ forwarded(void **state UNUSED)
 	born(11, 60, 50);
 	read_secret(&cat, 5, 10000);
 	send_bytes(&sshd, 20000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N1", "the login session had read it");
 	assert_string_equal(text(0, "channel"), "tunnel");
@@ -831,7 +831,7 @@ examined_later(void **state UNUSED)
 	at(61);
 	holds(6, 10000);
 	assert_int_equal(egress_tick(e), 0);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	/* The first file was read by the same process, before. */
 	for (size_t i = 1; i < nout; i++)
 		assert_string_equal(paths[i][0], "/srv/5");
@@ -854,7 +854,7 @@ bounds(void **state UNUSED)
 	}
 	assert_int_equal(egress_tick(e), 0);
 	send_bytes(&curl, 10000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 1);
 	said(0, "N3", "had read it");
 	for (uint64_t i = 0; i < 2 * TOUCHES_MAX; i++)
@@ -864,7 +864,7 @@ bounds(void **state UNUSED)
 	assert_int_equal(egress_counters(e)->forgotten, lost);
 	/* One connection, and more files than are told one by one. */
 	send_bytes(&find, 100000000);
-	egress_flush(e);
+	assert_int_equal(egress_flush(e), 0);
 	assert_int_equal(nout, 17);
 }
 
@@ -895,6 +895,41 @@ named_labels(void **state UNUSED)
 	must(str_copy(f.allow, sizeof f.allow, "somebody") == 0);
 	fields_label(&l, &f);
 	assert_int_equal(l.n, 0);
+}
+
+/* Connections that are dear to join, as fast as they come: a turn joins some, the
+ * others wait, and what has no room is told. */
+static void
+a_flood_is_bounded(void **state UNUSED)
+{
+	enum { CHAIN = 30, FILES = 16000, SENT = 6000 };
+	struct actor who[CHAIN];
+	uint64_t forgotten = 0;
+	size_t turns = 0;
+
+	for (unsigned i = 0; i < CHAIN; i++) {
+		who[i] = actor((pid_t)(10 + i), "s1", "cp");
+		born((pid_t)(10 + i), 100 + i, 50);
+	}
+	for (unsigned i = 0; i < FILES; i++)
+		touch(&who[i % CHAIN], false, 1000 + i, 100);
+	for (unsigned i = 0; i < CHAIN; i++) {
+		at(i + 1);
+		touch(&who[i], false, 5 + i, 10000);
+		touch(&who[i], true, 6 + i, 10000);
+	}
+	at(CHAIN + 1);
+	for (unsigned i = 0; i < SENT; i++)
+		send_bytes(&who[CHAIN - 1], 11000);
+	at(CHAIN + 40);
+	forgotten = egress_tick(e);
+	assert_true(forgotten > 0 && forgotten < SENT);
+	/* The rest takes as many turns as it takes, and none is told twice. */
+	for (; turns < 3; turns++)
+		assert_int_equal(egress_tick(e), 0);
+	forgotten = egress_flush(e);
+	assert_true(forgotten > 0 && forgotten < SENT);
+	assert_int_equal(egress_flush(e), 0);
 }
 
 int
@@ -928,6 +963,7 @@ main(void)
 	    T(examined_later),
 	    T(bounds),
 	    T(named_labels),
+	    T(a_flood_is_bounded),
 	};
 
 	return cmocka_run_group_tests_name("agent/egress", tests, NULL, NULL);
