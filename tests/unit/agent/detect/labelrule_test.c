@@ -63,8 +63,8 @@ on_found(void *ctx, struct finding *f)
 static enum confidence
 ask(const char *label, const struct label *l)
 {
-	OWN(scan_freep) struct scan *s = NULL;
 	OWN(ruleset_freep) struct ruleset *r = NULL;
+	OWN(scan_freep) struct scan *s = NULL;
 	enum confidence c = CONFIDENCE_NONE, other = CONFIDENCE_NONE;
 	char keys[512];
 
